@@ -1,0 +1,1 @@
+"""What every service stands on: settings, database, outbox, inbox, broker, HTTP, identity, telemetry. Knows no word of the business."""

@@ -1,0 +1,160 @@
+"""One PostgreSQL per service: a pool, tenant-scoped transactions, migrations.
+
+A transaction takes one of two roles. A person's or an admin's runs as ``<service>_tenant`` with ``app.org`` and ``app.person`` set, so that
+row-level security shows their rows only; reactions, timed work and operators run as ``<service>_system``. The login role itself has no
+privilege on any table: forgetting to choose fails closed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from chassis.clock import Clock, SystemClock
+from contracts.base import Actor, Role
+
+if TYPE_CHECKING:
+    from alembic.config import Config  # imported where it is used: a running service has no need of it
+
+CHASSIS_TABLES = frozenset({"outbox", "inbox", "parked", "command_log", "consumer_generation", "alembic_version"})
+_ROOT = Path(__file__).resolve().parent.parent
+_SCOPE = sa.text(
+    "SELECT set_config('role', :role, true), set_config('app.org', :organization, true), set_config('app.person', :person, true)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """One open transaction: its connection, who acts, and what time it is for all that happens in it."""
+
+    connection: AsyncConnection
+    actor: Actor
+    now: datetime
+    service: str
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """A service's pool of connections."""
+
+    service: str
+    engine: AsyncEngine
+    url: str
+    clock: Clock = field(default_factory=SystemClock)
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+    @asynccontextmanager
+    async def begin(self, actor: Actor) -> AsyncIterator[Transaction]:
+        """One transaction in the actor's scope: committed at the end, rolled back by any exception."""
+        sees_all = actor.is_a(Role.SYSTEM) or actor.is_a(Role.OPERATOR)
+        async with self.engine.connect() as connection, connection.begin():
+            await connection.execute(
+                _SCOPE,
+                {
+                    "role": f"{self.service}_{'system' if sees_all else 'tenant'}",
+                    "organization": str(actor.organization_id or ""),
+                    "person": str(actor.person_id or ""),
+                },
+            )
+            yield Transaction(connection, actor, self.clock.now(), self.service, self.settings)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self.engine.dispose()
+
+
+def connect(
+    service: str,
+    *,
+    url: str,
+    clock: Clock | None = None,
+    settings: Mapping[str, str] | None = None,
+    pool: int = 8,
+) -> Database:
+    """A lazily connecting pool for ``postgresql://…``; nothing is contacted yet."""
+    engine = create_async_engine(
+        asyncpg_url(url),
+        pool_size=pool,
+        max_overflow=4,
+        pool_pre_ping=False,  # a lost connection is met by the retry of the whole transaction, not by a round trip before each
+        pool_recycle=1800,
+        pool_timeout=10,
+        hide_parameters=True,  # an error must not carry private words into a log
+        connect_args={
+            "timeout": 5,
+            "command_timeout": 60,
+            "server_settings": {"application_name": f"viceversa-{service}"},
+        },
+    )
+    return Database(service, engine, url, clock or SystemClock(), settings or {})
+
+
+def asyncpg_url(url: str) -> str:
+    """The same address for SQLAlchemy's asyncpg dialect."""
+    scheme, _, rest = url.partition("://")
+    return f"postgresql+asyncpg://{rest}" if scheme in ("postgresql", "postgres") else url
+
+
+def alembic_config(service: str, *, dsn: str, versions: Path | None = None) -> Config:
+    """The Alembic configuration of one deployable; the only environment is ``chassis/migrations``."""
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(_ROOT / "chassis" / "migrations"))
+    config.set_main_option("version_locations", str(_versions(service, versions)))
+    config.set_main_option("path_separator", "os")
+    config.attributes["dsn"] = dsn
+    config.attributes["service"] = service
+    return config
+
+
+def migrate(service: str, *, dsn: str, versions: Path | None = None) -> None:
+    """Bring a service's database to the newest revision, as its owner role. Blocking; safe to run twice or by several at once."""
+    from alembic import command as alembic
+
+    alembic.upgrade(alembic_config(service, dsn=dsn, versions=versions), "head")
+
+
+def newest_revision(service: str, *, versions: Path | None = None) -> str | None:
+    """The revision that this build needs."""
+    return next(iter(revisions(service, versions=versions)[-1:]), None)
+
+
+@cache
+def revisions(service: str, *, versions: Path | None = None) -> tuple[str, ...]:
+    """Every revision that this build knows, oldest first: the numbers that its files begin with."""
+    return tuple(sorted(file.name.partition("_")[0] for file in _versions(service, versions).glob("[0-9]*_*.py")))
+
+
+def _versions(service: str, given: Path | None) -> Path:
+    package = "gateway" if service == "gateway" else f"services/{service}"
+    return given or _ROOT / package / "migrations" / "versions"
+
+
+async def table_differences(metadata: sa.MetaData, *, dsn: str) -> list[str]:
+    """How a migrated database differs from the tables that a service's store declares, leaving out the chassis' own."""
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+
+    def ours(_object: object, name: str | None, kind: str, _reflected: bool, _compared: object) -> bool:
+        return not (kind == "table" and name in CHASSIS_TABLES)
+
+    def compare(connection: sa.Connection) -> list[str]:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "include_object": ours})
+        return [str(difference) for difference in compare_metadata(context, metadata)]
+
+    engine = create_async_engine(asyncpg_url(dsn))
+    try:
+        async with engine.connect() as connection:
+            return await connection.run_sync(compare)
+    finally:
+        await engine.dispose()

@@ -1,0 +1,439 @@
+"""The inbox: each fact's effects happen once per consumer, a bad fact is put aside with its successors, everything else flows on.
+
+A batch is one transaction: inbox rows, all effects, new outbox rows. If it fails, its messages run one by one. Failures have three
+classes: *infrastructure* (database away: the batch is postponed, nothing is counted), *transient* (deadlock, serialization: a few
+jittered retries), *permanent* (parked in PostgreSQL together with all later messages of its key, until redriven in order).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID, uuid5
+
+import sqlalchemy as sa
+import structlog
+
+from chassis import outbox, telemetry
+from chassis.broker import DEAD, Incoming, Outgoing, Postponed, Publisher
+from chassis.database import Database, Transaction
+from chassis.failures import Breaker, HandlerFailed, is_away, is_transient
+from contracts.base import SYSTEM, Event, Recorded, Undecodable, UnknownType, facts
+
+Handler = Callable[[Any, Transaction], Awaitable[list[Event]]]
+Projection = Callable[[Sequence[Any], Transaction], Awaitable[None]]
+AfterBatch = Callable[[Sequence[Event], Transaction], Awaitable[None]]
+
+_TRIES = 4
+_FOR_HANDLERS = 0  # handlers' effects are never repeated; a rebuild starts a new generation for projections alone
+_PRUNED_AT_ONCE = 5_000
+
+_SHARED = sa.text("SELECT pg_advisory_xact_lock_shared(hashtext(:consumer))")
+_EXCLUSIVE = sa.text("SELECT pg_advisory_xact_lock(hashtext(:consumer))")
+_STATE = sa.text(
+    "SELECT coalesce((SELECT generation FROM consumer_generation WHERE consumer = :consumer), 0) AS generation, "
+    "waiting.topics, waiting.keys FROM (SELECT array_agg(topic) AS topics, array_agg(key) AS keys FROM "
+    "(SELECT DISTINCT topic, key FROM parked WHERE consumer = :consumer AND redriven_at IS NULL)) AS waiting"
+)
+_FRESH = sa.text(
+    "INSERT INTO inbox (consumer, generation, fact_id) "
+    "SELECT :consumer, * FROM unnest(CAST(:generations AS integer[]), CAST(:ids AS uuid[])) "
+    "ON CONFLICT DO NOTHING RETURNING generation, fact_id"
+)
+_PARK = sa.text(
+    'INSERT INTO parked (consumer, topic, partition, "offset", key, fact_id, wire, headers, payload, handler, reason) '
+    "VALUES (:consumer, :topic, :partition, :offset, :key, :fact_id, :wire, CAST(:headers AS jsonb), :payload, :handler, :reason) "
+    "ON CONFLICT DO NOTHING"
+)
+_NEXT_PARKED = sa.text(
+    'SELECT parked_id, topic, partition, "offset", key, payload, headers FROM parked '
+    "WHERE consumer = :consumer AND redriven_at IS NULL AND topic = :topic AND key IS NOT DISTINCT FROM :key "
+    "ORDER BY parked_id LIMIT 1"
+)
+_STILL = sa.text("UPDATE parked SET reason = :reason, handler = :handler WHERE parked_id = :id")
+_REDRIVEN = sa.text("UPDATE parked SET redriven_at = clock_timestamp() WHERE parked_id = :id")
+_WAITING = sa.text("SELECT count(*) FROM parked WHERE consumer = :consumer AND redriven_at IS NULL")
+_PRUNE = sa.text(
+    "DELETE FROM inbox WHERE ctid IN (SELECT ctid FROM inbox WHERE seen_at < clock_timestamp() - make_interval(days => :days) "
+    "LIMIT :most FOR UPDATE SKIP LOCKED)"
+)
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A decoded record."""
+
+    record: Incoming
+    fact_id: UUID
+    wire: str
+    fact: Event
+    traceparent: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a batch: facts recorded by handlers, how many messages were new, how many had to be parked."""
+
+    recorded: list[Recorded]
+    fresh: int = 0
+    parked: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    generation: int
+    parked: frozenset[tuple[str, bytes | None]]
+
+
+@dataclass
+class Inbox:
+    """Applies facts to one service, from the broker or (the gateway) straight from a command's answer."""
+
+    consumer: str
+    database: Database
+    handlers: Mapping[type[Event], Sequence[Handler]]
+    projections: Mapping[Projection, Sequence[type[Event]]]
+    after_batch: AfterBatch | None = None
+    publisher: Publisher | None = None
+    breaker: Breaker = field(default_factory=Breaker)
+    applied: int = 0
+    skipped: int = 0
+    parked: int = 0
+    dead: int = 0
+    last_fact_age: float = 0.0
+
+    def __post_init__(self) -> None:
+        self._handled = frozenset(kind for kind, functions in self.handlers.items() if functions)
+        self._projected = frozenset(kind for kinds in self.projections.values() for kind in kinds)
+        self._interested = self._handled | self._projected
+
+    # ---- from the broker ------------------------------------------------------------------------------------------------
+
+    async def take(self, records: Sequence[Incoming]) -> None:
+        """Apply a batch of records; returns when each was applied, skipped, parked or sent to the dead topic. Postponed otherwise."""
+        if not self.breaker.allows_trial():
+            raise Postponed(f"{self.breaker.in_a_row} messages in a row failed: the consumer stands still", seconds=1.0)
+        received: list[Received] = []
+        undecodable: list[tuple[Incoming, str]] = []
+        for record in records:
+            try:
+                found = self._decode(record)
+            except Undecodable as error:
+                undecodable.append((record, str(error)))
+                continue
+            if found is not None:
+                received.append(found)
+        if received:
+            await self._take_all(received)
+        if undecodable:
+            await self._bury(undecodable)
+
+    async def _take_all(self, received: Sequence[Received]) -> None:
+        if not self.breaker.open:
+            try:
+                outcome = await self._apply_batch(received)
+            except Exception as error:
+                _raise_if_away(error)
+                log.info("inbox.one_by_one", consumer=self.consumer, messages=len(received), error=str(error))
+            else:
+                self._note(received, outcome)
+                return
+        for each in received:
+            await self._apply_or_park(each)
+
+    # ---- straight from an answer -------------------------------------------------------------------------------------------
+
+    async def apply(self, recorded: Sequence[Recorded]) -> list[Recorded]:
+        """Apply facts that did not come through the broker; what the handlers recorded in turn. Those already known are dropped."""
+        received = [
+            Received(
+                Incoming("", 0, 0, str(each.fact.key).encode(), None, (), 0),
+                each.fact_id,
+                each.fact.WIRE,
+                each.fact,
+                each.traceparent,
+            )
+            for each in recorded
+            if type(each.fact) in self._interested
+        ]
+        return (await self._apply_retrying(received)).recorded if received else []
+
+    # ---- redrive -------------------------------------------------------------------------------------------------------------
+
+    async def redrive(self) -> tuple[int, int]:
+        """Try the parked messages again, key by key in their order; a key stops at its first failure. (done, still waiting)."""
+        async with self.database.begin(SYSTEM) as tx:
+            keys = (await self._state(tx)).parked
+        done = 0
+        for topic, key in sorted(keys, key=repr):
+            while await self._redrive_next(topic, key):
+                done += 1
+        async with self.database.begin(SYSTEM) as tx:
+            waiting = await tx.connection.scalar(_WAITING, {"consumer": self.consumer})
+        self.breaker.succeeded(done)
+        return done, int(waiting or 0)
+
+    async def _redrive_next(self, topic: str, key: bytes | None) -> bool:
+        """Whether the key's first parked message could be done."""
+        async with self.database.begin(SYSTEM) as tx:
+            # Exclusive against every consumer of this group: none may decide "parked" or "not parked" meanwhile.
+            await tx.connection.execute(_EXCLUSIVE, {"consumer": self.consumer})
+            wanted = {"consumer": self.consumer, "topic": topic, "key": key}
+            row = (await tx.connection.execute(_NEXT_PARKED, wanted)).first()
+            if row is None:
+                return False
+            headers = tuple((name, None if value is None else value.encode()) for name, value in row.headers)
+            record = Incoming(row.topic, row.partition, row.offset, row.key, row.payload, headers, 0)
+            try:
+                received = self._decode(record)
+                if received is not None:
+                    async with tx.connection.begin_nested():
+                        await self._effects([received], tx, (await self._state(tx)).generation)
+            except Exception as error:
+                _raise_if_away(error)
+                handler = error.handler if isinstance(error, HandlerFailed) else ""
+                await tx.connection.execute(
+                    _STILL, {"id": row.parked_id, "reason": str(error)[:2000], "handler": handler}
+                )
+                return False
+            await tx.connection.execute(_REDRIVEN, {"id": row.parked_id})
+            return True
+
+    async def prune(self, *, days: int) -> bool:
+        """Forget some of the facts first seen more than ``days`` ago (longer than topics, redrives and restores reach back);
+        whether there are more."""
+        async with self.database.begin(SYSTEM) as tx:
+            gone = await tx.connection.execute(_PRUNE, {"days": days, "most": _PRUNED_AT_ONCE})
+            return gone.rowcount == _PRUNED_AT_ONCE
+
+    # ---- inside -------------------------------------------------------------------------------------------------------------
+
+    def _decode(self, record: Incoming) -> Received | None:
+        if record.value is None:
+            self.skipped += 1
+            return None  # a tombstone: the fact before it has said what to erase
+        headers = dict(record.headers)
+        wire = (headers.get("ce_type") or b"").decode("utf-8", "replace")
+        if not wire:
+            raise Undecodable("the record has no ce_type header")
+        try:
+            kind = facts().named(wire)
+        except UnknownType:
+            self.skipped += 1
+            telemetry.SKIPPED.labels(self.consumer, "unknown_type").inc()
+            return None
+        if kind not in self._interested:
+            self.skipped += 1
+            return None
+        try:
+            fact_id = UUID((headers.get("ce_id") or b"").decode("ascii"))
+        except ValueError as error:
+            raise Undecodable("the record has no valid ce_id header") from error
+        fact = facts().decode(wire, record.value)
+        assert isinstance(fact, Event)
+        traceparent = (headers.get("traceparent") or b"").decode("ascii", "replace")
+        return Received(record, fact_id, wire, fact, traceparent)
+
+    async def _state(self, tx: Transaction) -> _State:
+        row = (await tx.connection.execute(_STATE, {"consumer": self.consumer})).one()
+        return _State(row.generation, frozenset(zip(row.topics or (), row.keys or (), strict=True)))
+
+    async def _apply_batch(self, received: Sequence[Received]) -> Outcome:
+        async with self.database.begin(SYSTEM) as tx:
+            await tx.connection.execute(_SHARED, {"consumer": self.consumer})
+            # A statement of its own: it must see what was committed while we waited for the lock.
+            state = await self._state(tx)
+            behind = [each for each in received if (each.record.topic, each.record.key) in state.parked]
+            runnable = received
+            if behind:
+                runnable = [each for each in received if (each.record.topic, each.record.key) not in state.parked]
+            fresh, recorded = await self._effects(runnable, tx, state.generation)
+            for each in behind:
+                await self._park(tx, each, handler="", reason="an earlier message of this key is parked")
+        self.applied += fresh
+        return Outcome(recorded, fresh, len(behind))
+
+    async def _apply_retrying(self, received: Sequence[Received]) -> Outcome:
+        for attempt in range(1, _TRIES):
+            try:
+                return await self._apply_batch(received)
+            except Exception as error:
+                if is_away(error) or not is_transient(error):
+                    raise
+                await asyncio.sleep(0.05 * 2**attempt * random.uniform(0.5, 1.5))
+        return await self._apply_batch(received)
+
+    async def _effects(
+        self, received: Sequence[Received], tx: Transaction, generation: int
+    ) -> tuple[int, list[Recorded]]:
+        """Run what is new of these messages; how many were, and what the handlers recorded."""
+        new = await self._first_sight(received, tx, generation)
+        to_project: list[Event] = []
+        to_handle: list[Received] = []
+        fresh: list[Event] = []
+        for each in received:
+            # Removed when found: twice in one batch counts once.
+            kind = type(each.fact)
+            project = kind in self._projected and (generation, each.fact_id) in new
+            handle = kind in self._handled and (_FOR_HANDLERS, each.fact_id) in new
+            new.discard((generation, each.fact_id))
+            new.discard((_FOR_HANDLERS, each.fact_id))
+            if project:
+                to_project.append(each.fact)
+            if handle:
+                to_handle.append(each)
+            if project or handle:
+                fresh.append(each.fact)
+        await project_latest(self.projections, to_project, tx)
+        recorded: list[Recorded] = []
+        for each in to_handle:
+            recorded += await self._handle(each, tx)
+        if self.after_batch and fresh:
+            await self.after_batch(fresh, tx)
+        return len(fresh), recorded
+
+    async def _first_sight(
+        self, received: Sequence[Received], tx: Transaction, generation: int
+    ) -> set[tuple[int, UUID]]:
+        wanted: set[tuple[int, UUID]] = set()
+        for each in received:
+            if type(each.fact) in self._projected:
+                wanted.add((generation, each.fact_id))
+            if type(each.fact) in self._handled:
+                wanted.add((_FOR_HANDLERS, each.fact_id))
+        if not wanted:
+            return set()
+        # Sorted: two that insert the same facts in different orders would deadlock.
+        generations, ids = zip(*sorted(wanted), strict=True)
+        arguments = {"consumer": self.consumer, "generations": generations, "ids": ids}
+        return set(map(tuple, await tx.connection.execute(_FRESH, arguments)))
+
+    async def _handle(self, each: Received, tx: Transaction) -> list[Recorded]:
+        recorded: list[Recorded] = []
+        for handler in self.handlers[type(each.fact)]:
+            with telemetry.consuming(self.consumer, handler.__name__, each.wire, each.traceparent):
+                try:
+                    new = await handler(each.fact, tx)
+                except Exception as error:
+                    raise HandlerFailed(handler.__name__, error) from error
+                recorded += await outbox.add(tx, new, parent=uuid5(each.fact_id, handler.__name__))
+        return recorded
+
+    async def _apply_or_park(self, each: Received) -> None:
+        try:
+            outcome = await self._apply_retrying([each])
+        except Exception as error:
+            _raise_if_away(error)
+            if self.breaker.open:
+                self.breaker.failed()
+                raise Postponed(f"the trial failed again: {error}", seconds=1.0) from error
+            handler = error.handler if isinstance(error, HandlerFailed) else ""
+            try:
+                async with self.database.begin(SYSTEM) as tx:
+                    await tx.connection.execute(_SHARED, {"consumer": self.consumer})
+                    await self._park(tx, each, handler=handler, reason=str(error))
+            except Exception as second:
+                _raise_if_away(second)
+                raise
+            self.breaker.failed()
+            log.error(
+                "inbox.parked",
+                consumer=self.consumer,
+                handler=handler,
+                wire=each.wire,
+                fact_id=str(each.fact_id),
+                error=str(error),
+            )
+            if self.breaker.open:
+                raise Postponed(
+                    f"{self.breaker.in_a_row} messages in a row failed: the consumer stands still", seconds=1.0
+                ) from error
+        else:
+            self._note([each], outcome)
+
+    async def _park(self, tx: Transaction, each: Received, *, handler: str, reason: str) -> None:
+        record = each.record
+        headers = [
+            (name, None if value is None else value.decode("utf-8", "replace")) for name, value in record.headers
+        ]
+        parked = await tx.connection.execute(
+            _PARK,
+            {
+                "consumer": self.consumer,
+                "topic": record.topic,
+                "partition": record.partition,
+                "offset": record.offset,
+                "key": record.key,
+                "fact_id": each.fact_id,
+                "wire": each.wire,
+                "headers": json.dumps(headers),
+                "payload": record.value,
+                "handler": handler,
+                "reason": reason[:2000],
+            },
+        )
+        self.parked += parked.rowcount
+        telemetry.PARKED.labels(self.consumer).inc(parked.rowcount)
+
+    async def _bury(self, undecodable: Sequence[tuple[Incoming, str]]) -> None:
+        if self.publisher is None:
+            raise RuntimeError("a consumer without a publisher cannot bury undecodable bytes")
+        dead = [
+            Outgoing(
+                record.topic + DEAD,
+                record.key,
+                record.value,
+                [
+                    *record.headers,
+                    ("viceversa-reason", reason[:500].encode()),
+                    ("viceversa-origin", f"{record.topic}/{record.partition}/{record.offset}".encode()),
+                    ("viceversa-consumer", self.consumer.encode()),
+                ],
+            )
+            for record, reason in undecodable
+        ]
+        try:
+            await self.publisher.publish(dead)
+        except ConnectionError as error:
+            raise Postponed(str(error), seconds=1.0) from error
+        self.dead += len(dead)
+        telemetry.DEAD.labels(self.consumer).inc(len(dead))
+        log.error("inbox.undecodable", consumer=self.consumer, records=len(dead), reason=undecodable[0][1])
+
+    def _note(self, received: Sequence[Received], outcome: Outcome) -> None:
+        self.breaker.succeeded(outcome.fresh)
+        newest = received[-1].record.timestamp_ms
+        if newest:
+            self.last_fact_age = max(0.0, time.time() - newest / 1000)
+            telemetry.CONSUMER_AGE.labels(self.consumer).set(self.last_fact_age)
+        telemetry.CONSUMED.labels(self.consumer).inc(outcome.fresh)
+
+
+async def project_latest(
+    projections: Mapping[Projection, Sequence[type[Event]]], found: Sequence[Event], tx: Transaction
+) -> None:
+    """Hand each projection the newest fact of every key; in the order of keys, so that two projecting at once do not deadlock."""
+    for projection, kinds in projections.items():
+        latest: dict[UUID, Event] = {}
+        for fact in found:
+            if type(fact) in kinds:
+                known = latest.get(fact.key)
+                if known is None or known.version < fact.version:
+                    latest[fact.key] = fact
+        if latest:
+            try:
+                await projection([latest[key] for key in sorted(latest)], tx)
+            except Exception as error:
+                raise HandlerFailed(projection.__name__, error) from error
+
+
+def _raise_if_away(error: BaseException) -> None:
+    if is_away(error):
+        raise Postponed(f"the database is away: {error}", seconds=0.5) from error

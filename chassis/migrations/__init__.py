@@ -1,0 +1,116 @@
+"""What all migrations share: the chassis' own tables and row-level security."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from alembic import context
+from sqlalchemy import Executable, text
+
+_CHASSIS_TABLES = """
+CREATE FUNCTION app_org() RETURNS uuid LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$ SELECT NULLIF(current_setting('app.org', true), '')::uuid $$;
+CREATE FUNCTION app_person() RETURNS uuid LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$ SELECT NULLIF(current_setting('app.person', true), '')::uuid $$;
+
+CREATE TABLE outbox (
+    seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    fact_id uuid NOT NULL UNIQUE,
+    topic text NOT NULL,
+    key uuid NOT NULL,
+    wire text NOT NULL,
+    payload bytea NOT NULL,
+    occurred_at timestamptz NOT NULL,
+    traceparent text NOT NULL DEFAULT '',
+    recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    published_at timestamptz
+) WITH (fillfactor = 85, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 5000);
+CREATE INDEX outbox_unpublished ON outbox (seq) WHERE published_at IS NULL;
+CREATE INDEX outbox_published ON outbox (published_at) WHERE published_at IS NOT NULL;
+
+CREATE TABLE inbox (
+    consumer text NOT NULL,
+    generation integer NOT NULL DEFAULT 0,
+    fact_id uuid NOT NULL,
+    seen_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (consumer, generation, fact_id)
+);
+CREATE INDEX inbox_seen ON inbox (seen_at);
+
+CREATE TABLE parked (
+    parked_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    consumer text NOT NULL,
+    topic text NOT NULL,
+    partition integer NOT NULL,
+    "offset" bigint NOT NULL,
+    key bytea,
+    fact_id uuid,
+    wire text NOT NULL DEFAULT '',
+    headers jsonb NOT NULL DEFAULT '[]',
+    payload bytea,
+    handler text NOT NULL DEFAULT '',
+    reason text NOT NULL,
+    parked_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    redriven_at timestamptz,
+    UNIQUE (consumer, topic, partition, "offset", fact_id)
+);
+CREATE INDEX parked_waiting ON parked (consumer, topic, key) WHERE redriven_at IS NULL;
+
+CREATE TABLE command_log (
+    command_id uuid PRIMARY KEY,
+    wire text NOT NULL,
+    digest bytea NOT NULL,
+    facts bytea NOT NULL DEFAULT '\\x5b5d',
+    recorded_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+CREATE INDEX command_log_recorded ON command_log (recorded_at);
+
+CREATE TABLE consumer_generation (
+    consumer text PRIMARY KEY,
+    generation integer NOT NULL
+);
+
+REVOKE ALL ON consumer_generation, outbox, inbox, parked, command_log, alembic_version FROM {service}_tenant;
+GRANT INSERT ON outbox TO {service}_tenant;
+GRANT SELECT, INSERT, UPDATE ON command_log TO {service}_tenant;
+GRANT SELECT ON alembic_version TO {service}_system;
+"""
+
+
+class Executes(Protocol):
+    """The part of ``alembic.op`` that is needed here."""
+
+    def execute(self, sqltext: Executable | str) -> None:
+        """Run one statement of the migration."""
+
+
+def service_name() -> str:
+    """The service whose database is being migrated."""
+    return str(context.config.attributes["service"])
+
+
+def chassis_tables(op: Executes) -> None:
+    """Create outbox, inbox, parked and command_log. No row-level security: tenants have no right to read the first three, and a
+    command's row is found only by whoever knows its random id and repeats its content."""
+    for statement in _statements(_CHASSIS_TABLES.format(service=service_name())):
+        op.execute(text(statement.replace(":", "\\:")))
+
+
+def protect(op: Executes, table: str, *, tenant: str, read: str | None = None) -> None:
+    """Force row-level security on a table: the tenant role sees and writes rows for which ``tenant`` holds (SELECT: ``read`` when
+    given), the system role sees all, everybody else nothing."""
+    service = service_name()
+    for statement in (
+        f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY",
+        f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY",
+        f"CREATE POLICY tenant ON {table} TO {service}_tenant USING ({tenant}) WITH CHECK ({tenant})",
+        f"CREATE POLICY system ON {table} TO {service}_system USING (true) WITH CHECK (true)",
+    ):
+        op.execute(text(statement.replace(":", "\\:")))
+    if read is not None:
+        statement = f"CREATE POLICY tenant_read ON {table} FOR SELECT TO {service}_tenant USING ({read})"
+        op.execute(text(statement.replace(":", "\\:")))
+
+
+def _statements(script: str) -> list[str]:
+    return [statement.strip() for statement in script.split(";\n") if statement.strip()]

@@ -1,0 +1,260 @@
+"""The transactional outbox: facts are written with the state that they tell of, and a relay publishes them afterwards.
+
+Order per key: two changes of one aggregate meet on its row lock, so the later one's ``seq`` is larger and is not visible before the
+earlier one. The relay takes unpublished rows by ``seq`` — never ``seq > last``: sequences commit out of order — and sends each key
+to one partition through one ordered producer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid4, uuid5
+
+import asyncpg
+import sqlalchemy as sa
+import structlog
+
+from chassis import telemetry
+from chassis.broker import BrokerAway, Outgoing, Publisher
+from chassis.database import Transaction
+from contracts.base import Event, Recorded, encode
+
+LARGEST_FACT = (
+    900_000  # bytes; brokers refuse records above 1 MB by default, and a refused record would block all others
+)
+_CHANNEL = "outbox"
+_RELAY_LOCK = 0x5669_6F62
+_EMIT_LOCK = 0x5669_6F63
+_BATCH = 4_000
+_PRUNED_AT_ONCE = 5_000
+
+# Shared by all that write facts; re_emit takes it alone for a moment (see there). Before the insert: it draws ``seq``.
+_ENTER = sa.text(f"SELECT pg_advisory_xact_lock_shared({_EMIT_LOCK}), pg_notify('{_CHANNEL}', '')")
+_ALONE = sa.text(f"SELECT pg_advisory_xact_lock({_EMIT_LOCK})")
+_LAST = sa.text("SELECT max(seq) FROM outbox")
+_SINCE = sa.text("SELECT DISTINCT topic, key FROM outbox WHERE seq > :seq")
+_INSERT = sa.text(
+    "INSERT INTO outbox (fact_id, topic, key, wire, payload, occurred_at, traceparent) "
+    "SELECT * FROM unnest(CAST(:ids AS uuid[]), CAST(:topics AS text[]), CAST(:keys AS uuid[]), CAST(:wires AS text[]), "
+    "CAST(:payloads AS bytea[]), CAST(:times AS timestamptz[]), CAST(:traces AS text[])) "
+    "ON CONFLICT DO NOTHING"
+)
+_NEXT = """
+SELECT seq, fact_id, topic, key, wire, payload, occurred_at, traceparent, recorded_at FROM outbox
+WHERE published_at IS NULL ORDER BY seq LIMIT $1
+"""
+_MARK = "UPDATE outbox SET published_at = clock_timestamp() WHERE seq = ANY($1::bigint[])"
+_PRUNE = sa.text(
+    "DELETE FROM outbox WHERE seq IN (SELECT seq FROM outbox WHERE published_at < clock_timestamp() - make_interval(days => :days) "
+    "LIMIT :most FOR UPDATE SKIP LOCKED)"
+)
+
+log = structlog.get_logger(__name__)
+
+
+class FactTooLarge(ValueError):
+    """A fact would not fit into a record of the broker. A programming error: its state must be split."""
+
+
+async def add(tx: Transaction, facts: Sequence[Event], *, parent: UUID | None = None) -> list[Recorded]:
+    """Write facts into the outbox of this transaction.
+
+    With a ``parent`` (the command or the fact that caused them) their ids are derived from it, so that doing the same again
+    yields the same ids; without one they are random.
+    """
+    if not facts:
+        return []
+    trace = telemetry.traceparent()
+    source = f"viceversa/{tx.service}"
+    recorded = [
+        Recorded(
+            fact_id=uuid5(parent, f"{tx.service}/{number}") if parent else uuid4(),
+            source=source,
+            fact=fact,
+            traceparent=trace,
+        )
+        for number, fact in enumerate(facts)
+    ]
+    payloads = [encode(fact) for fact in facts]
+    for fact, payload in zip(facts, payloads, strict=True):
+        if len(payload) > LARGEST_FACT:
+            raise FactTooLarge(f"{fact.WIRE} for {fact.key} has {len(payload)} bytes; {LARGEST_FACT} is the most")
+    await tx.connection.execute(_ENTER)
+    await tx.connection.execute(
+        _INSERT,
+        {
+            "ids": [each.fact_id for each in recorded],
+            "topics": [fact.TOPIC for fact in facts],
+            "keys": [fact.key for fact in facts],
+            "wires": [fact.WIRE for fact in facts],
+            "payloads": payloads,
+            "times": [fact.occurred_at for fact in facts],
+            "traces": [trace] * len(facts),
+        },
+    )
+    return recorded
+
+
+async def mark(tx: Transaction) -> int:
+    """A ``seq`` such that every fact up to it is committed, and the state it tells of can be seen, from now on."""
+    await tx.connection.execute(_ALONE)
+    return int(await tx.connection.scalar(_LAST) or 0)
+
+
+async def emitted_since(tx: Transaction, seq: int) -> set[tuple[str, UUID]]:
+    """Topic and key of what was written after ``seq``; until this transaction ends, nobody else writes a fact."""
+    await tx.connection.execute(_ALONE)
+    return set(map(tuple, await tx.connection.execute(_SINCE, {"seq": seq})))
+
+
+async def prune(tx: Transaction, *, days: int) -> bool:
+    """Forget some of the facts published more than ``days`` ago; whether there are more of them."""
+    return (await tx.connection.execute(_PRUNE, {"days": days, "most": _PRUNED_AT_ONCE})).rowcount == _PRUNED_AT_ONCE
+
+
+def cloud_event(
+    *, fact_id: UUID, wire: str, source: str, occurred_at: datetime, traceparent: str
+) -> list[tuple[str, bytes]]:
+    """The CloudEvents headers (Kafka binding, binary mode) of one fact."""
+    headers = [
+        ("ce_specversion", b"1.0"),
+        ("ce_id", str(fact_id).encode()),
+        ("ce_source", source.encode()),
+        ("ce_type", wire.encode()),
+        ("ce_time", occurred_at.isoformat().encode()),
+        ("content-type", b"application/json"),
+    ]
+    if traceparent:
+        headers.append(("traceparent", traceparent.encode()))
+    return headers
+
+
+@dataclass
+class Relay:
+    """Publishes a service's outbox. One active relay per database: the others wait on an advisory lock and take over."""
+
+    service: str
+    dsn: str
+    publisher: Publisher
+    poll_seconds: float = 0.5
+    batch: int = _BATCH
+    active: bool = False
+    heartbeat: float = field(default_factory=time.monotonic)
+    oldest_seconds: float = 0.0  # age of the oldest unpublished fact when it was last looked at
+    published: int = 0
+    _failures: int = 0
+    _stopping: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def run(self) -> None:
+        """Publish until ``stop``; survive an absent database or broker by trying again, without counting."""
+        while not self._stopping.is_set():
+            self.heartbeat = time.monotonic()
+            try:
+                async with self._connection() as connection:
+                    await self._serve(connection)
+            except BrokerAway as error:
+                self._note("relay.broker_away", error)
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
+                self._note("relay.database_away", error)
+            except Exception as error:
+                # Whatever it is, the facts are safe in the outbox: say it and try again.
+                log.exception("relay.failed")
+                self._note("relay.again", error)
+            finally:
+                self.active = False
+            await self._wait(min(0.05 * 2**self._failures, 2.0))
+
+    def stop(self) -> None:
+        """Publish what is there and return from ``run``."""
+        self._stopping.set()
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[asyncpg.Connection[Any]]:
+        # A connection of its own: an advisory lock belongs to a session, and a pool would share it.
+        connection = await asyncpg.connect(
+            self.dsn,
+            timeout=5,
+            command_timeout=30,
+            server_settings={"application_name": f"viceversa-{self.service}-relay"},
+        )
+        try:
+            yield connection
+        finally:
+            # Not close(): it waits for a dead server.
+            connection.terminate()
+
+    async def _serve(self, connection: asyncpg.Connection[Any]) -> None:
+        await connection.execute(f"SET ROLE {self.service}_system")
+        while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", _RELAY_LOCK):
+            self._failures = 0
+            self.heartbeat = time.monotonic()
+            if await self._wait(self.poll_seconds):
+                return
+        woken = asyncio.Event()
+        await connection.add_listener(_CHANNEL, lambda *_: woken.set())
+        self.active = True
+        log.info("relay.active")
+        while True:
+            woken.clear()
+            sent = await self._publish_next(connection)
+            self._failures = 0
+            self.heartbeat = time.monotonic()
+            if not sent and self._stopping.is_set():
+                return
+            if not sent:
+                await self._wait_for(woken)
+
+    async def _publish_next(self, connection: asyncpg.Connection[Any]) -> int:
+        rows = await connection.fetch(_NEXT, self.batch)
+        self._measure_age(rows)
+        if not rows:
+            return 0
+        source = f"viceversa/{self.service}"
+        await self.publisher.publish(
+            [
+                Outgoing(
+                    topic=row["topic"],
+                    key=str(row["key"]).encode(),
+                    value=row["payload"],
+                    headers=cloud_event(
+                        fact_id=row["fact_id"],
+                        wire=row["wire"],
+                        source=source,
+                        occurred_at=row["occurred_at"],
+                        traceparent=row["traceparent"],
+                    ),
+                )
+                for row in rows
+            ]
+        )
+        await connection.execute(_MARK, [row["seq"] for row in rows])
+        self.published += len(rows)
+        telemetry.PUBLISHED.labels(self.service).inc(len(rows))
+        return len(rows)
+
+    def _measure_age(self, rows: Sequence[Any]) -> None:
+        self.oldest_seconds = max(0.0, time.time() - rows[0]["recorded_at"].timestamp()) if rows else 0.0
+        telemetry.OUTBOX_AGE.labels(self.service).set(self.oldest_seconds)
+
+    def _note(self, event: str, error: Exception) -> None:
+        self._failures = min(self._failures + 1, 6)
+        log.warning(event, error=str(error) or repr(error), service=self.service)
+
+    async def _wait_for(self, woken: asyncio.Event) -> None:
+        waits = [asyncio.ensure_future(event.wait()) for event in (self._stopping, woken)]
+        await asyncio.wait(waits, timeout=self.poll_seconds, return_when=asyncio.FIRST_COMPLETED)
+        for each in waits:
+            each.cancel()
+
+    async def _wait(self, seconds: float) -> bool:
+        try:
+            await asyncio.wait_for(self._stopping.wait(), seconds)
+        except TimeoutError:
+            return False
+        return True

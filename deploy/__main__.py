@@ -1,0 +1,5 @@
+"""`python -m deploy …` is `viceversa …`."""
+
+from deploy.cli import main
+
+main()

@@ -1,0 +1,42 @@
+"""The whole journey of one cohort, in order. Each step waits for what it needs and fails with what did not come true."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from pathlib import Path
+
+import httpx
+from rich.console import Console
+
+from deploy.demonstrate import answering, learning, onboarding, report
+from deploy.demonstrate.client import Client, StepFailed
+from deploy.demonstrate.partners import partners
+from deploy.demonstrate.stage import Stage
+from deploy.local import ROOT, Platform
+
+__all__ = ["StepFailed", "play"]
+
+
+def play(running: Platform, *, console: Console, started: float) -> str:
+    """Play it all; the JSON of the result line. StepFailed when something does not happen."""
+    return asyncio.run(_play(running, console, started))
+
+
+async def _play(running: Platform, console: Console, started: float) -> str:
+    up = time.monotonic() - started
+    async with httpx.AsyncClient(timeout=30, limits=httpx.Limits(max_connections=24)) as http:
+        operator = Client(http, running.gateway_url, running.token("operator", "root"), "the operator")
+        stage = Stage(running, http, console, partners(), operator)
+        console.print(f"\nThe platform is up after {up:.1f} s; GraphQL at {running.gateway_url}/graphql")
+        await onboarding.play(stage)
+        await answering.play(stage)
+        await learning.play(stage)
+        result = await report.show(stage)
+    return json.dumps({**result, "install_s": _install_seconds(), "run_s": round(time.monotonic() - started, 1)})
+
+
+def _install_seconds() -> float:
+    noted = Path(ROOT / ".venv" / ".install_seconds")
+    return float(noted.read_text()) if noted.exists() else 0.0

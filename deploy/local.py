@@ -1,0 +1,254 @@
+"""The whole platform on this machine: embedded PostgreSQL and broker, a mail server, and each deployable as its own process."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+from chassis.identity import DevelopmentIssuer
+from contracts.base import OWNERS
+from deploy.embedded import Child, ChildFailed, Infrastructure, embedded, free_port, start
+from deploy.mailbox import mail_server
+from deploy.provision import SERVICES, ServiceDsns, service_dsns
+
+ROOT = Path(__file__).resolve().parent.parent
+STATE = "platform.json"
+_READY_WITHIN = 120.0  # a small machine imports five programs at once
+
+
+class PlatformFailed(Exception):
+    """The platform did not come up; the message says which part, and the end of its log."""
+
+
+@dataclass(frozen=True)
+class Secrets:
+    """Made up once per data directory, kept in a file that only its owner can read."""
+
+    internal: str
+    database: str
+    unsubscribe: str
+
+
+@dataclass
+class Platform:
+    """A platform that runs, with everything that a client, an operator or a test needs to reach it."""
+
+    data_dir: Path
+    gateway_url: str
+    urls: Mapping[str, str]
+    infrastructure: Infrastructure
+    dsns: Mapping[str, ServiceDsns]
+    secrets: Secrets
+    mail: Path
+    smtp_url: str
+    processes: dict[str, Child] = field(default_factory=dict)
+
+    @property
+    def issuer(self) -> DevelopmentIssuer:
+        """Signs tokens for everybody on this platform."""
+        return DevelopmentIssuer(self.data_dir / "issuer.pem")
+
+    def token(self, organization: str, subject: str) -> str:
+        """An access token for a subject of an organization (its slug), or of `operator`."""
+        return self.issuer.token(organization=organization, subject=subject, life=12 * 3600)
+
+    def start(self, name: str) -> Child:
+        """Start (or start again) one deployable."""
+        port = self.urls[name].rpartition(":")[2]
+        self.processes[name] = start(
+            name,
+            program=[sys.executable, "-m", "chassis.serve", name, "--port", port],
+            log=self.data_dir / f"{name}.log",
+            environment=_environment(self, name),
+            folder=ROOT,
+        )
+        return self.processes[name]
+
+
+@contextmanager
+def platform(
+    data_dir: Path,
+    *,
+    durable: bool = True,
+    port: int | None = None,
+    say: Callable[[str], None] = lambda line: None,
+) -> Iterator[Platform]:
+    """The whole platform while the block runs; stopped gracefully at its end, or by the kernel when this process dies.
+
+    Data stays in `data_dir`, also for the next start. PlatformFailed when a part does not come up.
+    """
+    data_dir.mkdir(parents=True, exist_ok=True)
+    made = _secrets(data_dir)
+    with ExitStack() as stack:
+        infrastructure = stack.enter_context(embedded(data_dir, durable=durable))
+        say("PostgreSQL and the broker are up")
+        smtp_url = stack.enter_context(mail_server(data_dir / "mail"))
+        _prepare(infrastructure, made, say)
+        ports = {name: free_port() for name in SERVICES}
+        if port is not None:
+            ports["gateway"] = port
+        urls = {name: f"http://127.0.0.1:{number}" for name, number in ports.items()}
+        running = Platform(
+            data_dir=data_dir,
+            gateway_url=urls["gateway"],
+            urls=urls,
+            infrastructure=infrastructure,
+            dsns={
+                name: service_dsns(infrastructure.postgres_admin_dsn, service=name, password=made.database)
+                for name in SERVICES
+            },
+            secrets=made,
+            mail=data_dir / "mail",
+            smtp_url=smtp_url,
+        )
+        stack.callback(stop, running)
+        running.issuer.public_key()  # made before anybody needs it
+        for name in SERVICES:
+            running.start(name)
+        wait_until_ready(running, say=say)
+        _write_state(running)
+        yield running
+
+
+def attach(data_dir: Path) -> Platform:
+    """The platform that another process keeps running on a data directory; PlatformFailed when there is none."""
+    file = data_dir / STATE
+    if not file.exists():
+        raise PlatformFailed(f"no platform runs on {data_dir}: start one with `viceversa up --data {data_dir}`")
+    state = json.loads(file.read_text())
+    made = _secrets(data_dir)
+    return Platform(
+        data_dir=data_dir,
+        gateway_url=state["gateway_url"],
+        urls=state["urls"],
+        infrastructure=Infrastructure(state["postgres"], state["kafka"], data_dir),
+        dsns={name: service_dsns(state["postgres"], service=name, password=made.database) for name in SERVICES},
+        secrets=made,
+        mail=Path(state["mail"]),
+        smtp_url=state["smtp_url"],
+    )
+
+
+def wait_until_ready(
+    running: Platform, *, within: float = _READY_WITHIN, say: Callable[[str], None] = lambda line: None
+) -> None:
+    """Return when every deployable says that it is ready; PlatformFailed otherwise."""
+    waiting = dict.fromkeys(running.processes, "has not answered yet")
+    deadline = time.monotonic() + within
+    with httpx.Client(timeout=3) as client:
+        while waiting:
+            for name in list(waiting):
+                try:
+                    running.processes[name].require_running("starting")
+                    answer = client.get(f"{running.urls[name]}/health/ready")
+                    waiting[name] = str(answer.json().get("failing"))
+                except ChildFailed as failed:
+                    raise PlatformFailed(str(failed)) from failed
+                except (httpx.HTTPError, ValueError):
+                    continue
+                if answer.status_code == httpx.codes.OK:
+                    del waiting[name]
+                    say(f"{name} is ready")
+            if waiting and time.monotonic() > deadline:
+                lines = "\n".join(
+                    f"  {name}: {why}; its log: {running.data_dir / name}.log" for name, why in waiting.items()
+                )
+                raise PlatformFailed(f"not ready after {within:.0f} s:\n{lines}")
+            time.sleep(0.03)
+
+
+def stop(running: Platform) -> None:
+    """Ask every deployable to finish, the gateway first, and wait for them."""
+    for name in reversed(SERVICES):
+        child = running.processes.get(name)
+        if child is not None and child.running():
+            child.process.terminate()
+    for name in reversed(SERVICES):
+        child = running.processes.get(name)
+        if child is not None:
+            child.stop(within=20)
+    (running.data_dir / STATE).unlink(missing_ok=True)
+
+
+def _environment(running: Platform, name: str) -> dict[str, str]:
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith("VICEVERSA_")}
+    own = {
+        "MODE": "embedded",
+        "DATABASE_URL": running.dsns[name].app,
+        "KAFKA": running.infrastructure.kafka_bootstrap,
+        "INTERNAL_SECRET": running.secrets.internal,
+        "CLOCK_FILE": str(running.data_dir / "clock"),
+        "LOG_LEVEL": os.environ.get("VICEVERSA_LOG_LEVEL", "info"),
+        "PUBLIC_URL": running.gateway_url,
+    }
+    if name == "notifications":
+        own |= {"SMTP_URL": running.smtp_url, "UNSUBSCRIBE_SECRET": running.secrets.unsubscribe}
+    if name == "gateway":
+        own |= {f"{owner.upper()}_URL": running.urls[owner] for owner in OWNERS}
+        own |= {"DEVELOPMENT_KEY": str(running.data_dir / "issuer.pem")}
+    return {
+        **inherited,
+        # Small processes: one arena for malloc, one thread for linear algebra.
+        "MALLOC_ARENA_MAX": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        "PYTHONUNBUFFERED": "1",
+        **{f"VICEVERSA_{key}": value for key, value in own.items()},
+    }
+
+
+def _prepare(infrastructure: Infrastructure, made: Secrets, say: Callable[[str], None]) -> None:
+    asked = {
+        "admin_dsn": infrastructure.postgres_admin_dsn,
+        "kafka": infrastructure.kafka_bootstrap,
+        "password": made.database,
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "deploy.prepare"],
+        input=json.dumps(asked),
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=False,
+        timeout=300,
+    )
+    if done.returncode:
+        raise PlatformFailed(f"preparing databases and topics failed:\n{done.stderr[-3000:]}")
+    for line in done.stdout.splitlines():
+        say(line)
+
+
+def _secrets(data_dir: Path) -> Secrets:
+    file = data_dir / "secrets.json"
+    if not file.exists():
+        file.touch(mode=0o600)
+        file.write_text(json.dumps({name: secrets.token_hex(32) for name in ("internal", "database", "unsubscribe")}))
+    return Secrets(**json.loads(file.read_text()))
+
+
+def _write_state(running: Platform) -> None:
+    file = running.data_dir / STATE
+    file.touch(mode=0o600)
+    file.write_text(
+        json.dumps(
+            {
+                "gateway_url": running.gateway_url,
+                "urls": dict(running.urls),
+                "kafka": running.infrastructure.kafka_bootstrap,
+                "postgres": running.infrastructure.postgres_admin_dsn,
+                "smtp_url": running.smtp_url,
+                "mail": str(running.mail),
+                "pids": {name: child.pid for name, child in running.processes.items()},
+            },
+            indent=2,
+        )
+    )

@@ -1,0 +1,201 @@
+"""Everything that can be read."""
+
+from __future__ import annotations
+
+from typing import Annotated, TypeVar
+from uuid import UUID
+
+import strawberry
+from graphql import GraphQLError
+
+from contracts import feedback as feedback_contract
+from contracts import profiles as profiles_contract
+from contracts.base import Query as PrivateRead
+from contracts.errors import Refusal as ContractRefusal
+from contracts.matching import CohortStatus
+from gateway.platform import OwnerAway
+from gateway.schema import cohorts as cohort_types
+from gateway.schema import imports
+from gateway.schema import inbox as inbox_types
+from gateway.schema import pairs as pair_types
+from gateway.schema import people as people_types
+from gateway.schema import sessions as session_types
+from gateway.schema.context import Id, Info, the_id
+from gateway.schema.describing import field
+from gateway.schema.finding import find
+from gateway.schema.mutations import carrying, results
+from gateway.schema.mutations.carrying import InputIsWrong
+from gateway.schema.mutations.profiles import file_bytes, own_organization
+from gateway.schema.paging import LARGEST_PAGE, After, Connection, First, Node, asked, connection
+from gateway.schema.platform import PlatformInfo, platform_info
+from gateway.schema.refusals import Refused, needs_a_person, refused
+
+AnswerT = TypeVar("AnswerT")
+NO_IMPORT = UUID(int=0)  # a dry run leaves nothing behind that an id could find
+
+Ids = Annotated[list[strawberry.ID], strawberry.argument(description="The ids, at most 100.")]
+FileName = Annotated[str, strawberry.argument(description="The file's name, for the report.")]
+Content = Annotated[str, strawberry.argument(description="The file's bytes in base64.")]
+OrganizationId = Annotated[
+    strawberry.ID | None, strawberry.argument(description="The organization; left out: the viewer's.")
+]
+CohortStatuses = Annotated[
+    list[CohortStatus] | None, strawberry.argument(description="Only cohorts in one of these states.")
+]
+Upcoming = Annotated[bool, strawberry.argument(description="True: only those that have not ended, the next first.")]
+
+
+async def ask(info: Info, query: PrivateRead, answer: type[AnswerT]) -> AnswerT | Refused:
+    """A private read from the service that owns the words."""
+    try:
+        return await info.context.platform.ask(query, answer=answer, actor=info.context.viewer)
+    except ContractRefusal as refusal:
+        return refused(refusal)
+    except OwnerAway as away:
+        return carrying.unavailable(away)
+
+
+@strawberry.type(
+    description="Everything that can be read. What the viewer may not see is null, as if it did not exist."
+)
+class Query:
+    @field("Who asks.")
+    def viewer(self, info: Info) -> inbox_types.Viewer:
+        viewer = info.context.viewer
+        return inbox_types.Viewer(subject=viewer.subject, roles=list(viewer.roles))
+
+    @field("Any object by its id.")
+    async def node(self, info: Info, id: Id) -> Node | None:  # noqa: A002
+        return (await find(info, [the_id(id, path="id")]))[0]
+
+    @field("Objects by their ids, in the order of the ids.")
+    async def nodes(self, info: Info, ids: Ids) -> list[Node | None]:
+        if len(ids) > LARGEST_PAGE:
+            raise GraphQLError(
+                f"ids: {len(ids)} are too many; at most {LARGEST_PAGE} at once.", extensions={"code": "PageSize"}
+            )
+        return await find(info, [the_id(each, path=f"ids[{number}]") for number, each in enumerate(ids)])
+
+    @field("An organization.")
+    async def organization(self, info: Info, id: Id) -> people_types.Organization | None:  # noqa: A002
+        seen = await info.context.loaders.organizations.load(the_id(id, path="id"))
+        return people_types.organization(seen) if seen else None
+
+    @field("Organizations by name: all of them for admins and operators, the partners of their cohorts for people.")
+    async def organizations(
+        self, info: Info, first: First = 20, after: After = None
+    ) -> Connection[people_types.Organization]:
+        page = asked(first, after)
+        found = await info.context.loaders.organizations_by_name(page=page)
+        return connection(found, people_types.organization, asked=page)
+
+    @field("A person, as far as the viewer may see them.")
+    async def person(self, info: Info, id: Id) -> people_types.Person | None:  # noqa: A002
+        return await pair_types.the_person(info, the_id(id, path="id"))
+
+    @field("A cohort.")
+    async def cohort(self, info: Info, id: Id) -> cohort_types.Cohort | None:  # noqa: A002
+        seen = await info.context.loaders.cohorts.load(the_id(id, path="id"))
+        return cohort_types.cohort(seen) if seen else None
+
+    @field("The cohorts of the viewer's organization, the latest first.")
+    async def cohorts(
+        self, info: Info, first: First = 20, after: After = None, status: CohortStatuses = None
+    ) -> Connection[cohort_types.Cohort]:
+        page = asked(first, after)
+        found = await info.context.loaders.cohorts_by_start(statuses=status, page=page)
+        return connection(found, cohort_types.cohort, asked=page)
+
+    @field("A pair, for the two and for organizers of its cohort.")
+    async def pair(self, info: Info, id: Id) -> pair_types.Pair | None:  # noqa: A002
+        return await pair_types.the_pair(info, the_id(id, path="id"))
+
+    @field("A session, for the two.")
+    async def session(self, info: Info, id: Id) -> session_types.Session | None:  # noqa: A002
+        found = await info.context.loaders.sessions.load(the_id(id, path="id"))
+        return session_types.session(found) if found else None
+
+    @field("The viewer's sessions: all, the latest first, or the upcoming ones.")
+    async def sessions(
+        self, info: Info, first: First = 20, after: After = None, upcoming: Upcoming = False
+    ) -> Connection[session_types.Session]:
+        page = asked(first, after)
+        found = await info.context.loaders.my_sessions(page=page, upcoming=upcoming)
+        return connection(found, session_types.session, asked=page)
+
+    @field("What the viewer was told, the newest first.")
+    async def notifications(
+        self, info: Info, first: First = 20, after: After = None, unread: inbox_types.UnreadOnly = False
+    ) -> Connection[inbox_types.Notification]:
+        page = asked(first, after)
+        found = await info.context.loaders.my_notifications(page=page, unread=unread)
+        return connection(found, inbox_types.notification, asked=page)
+
+    @field("A match run, for organizers of its cohort and operators.")
+    async def match_run(self, info: Info, id: Id) -> cohort_types.MatchRun | None:  # noqa: A002
+        seen = await info.context.loaders.runs.load(the_id(id, path="id"))
+        return cohort_types.match_run(seen) if seen else None
+
+    @field("The report of an import that was carried out. By an admin.")
+    async def import_report(self, info: Info, id: Id) -> results.ReportPayload:  # noqa: A002
+        query = profiles_contract.ReadImport(import_id=the_id(id, path="id"))
+        answer = await ask(info, query, profiles_contract.ImportReport)
+        return imports.import_report(answer) if isinstance(answer, profiles_contract.ImportReport) else answer
+
+    @field("The dry run of an import: what it would do, and every problem. Nothing changes. By an admin.")
+    async def preview_import(
+        self, info: Info, file_name: FileName, content: Content, organization_id: OrganizationId = None
+    ) -> results.ReportPayload:
+        try:
+            query = profiles_contract.PreviewImport(
+                import_id=NO_IMPORT,
+                organization_id=own_organization(info, organization_id, otherwise=NO_IMPORT),
+                file_name=file_name,
+                content=file_bytes(content),
+            )
+        except InputIsWrong as wrong:
+            return refused(wrong)
+        answer = await ask(info, query, profiles_contract.ImportReport)
+        return imports.import_report(answer) if isinstance(answer, profiles_contract.ImportReport) else answer
+
+    @field("All that the platform keeps in the viewer's profile. By the person.")
+    async def export_my_data(self, info: Info) -> results.ExportPayload:
+        if info.context.viewer.person_id is None:
+            return needs_a_person()
+        query = profiles_contract.ExportPerson(person_id=info.context.viewer.person_id)
+        answer = await ask(info, query, profiles_contract.PersonExport)
+        if isinstance(answer, profiles_contract.PersonExport):
+            return imports.PersonExport(exported_at=answer.exported_at, json=answer.json)
+        return answer
+
+    @field("The words of a feedback: for its addressee once it is released, and for its author. Never kept here.")
+    async def feedback_text(self, info: Info, id: Id) -> results.FeedbackTextPayload:  # noqa: A002
+        query = feedback_contract.ReadFeedback(feedback_id=the_id(id, path="id"))
+        answer = await ask(info, query, feedback_contract.FeedbackText)
+        if isinstance(answer, feedback_contract.FeedbackText):
+            return session_types.FeedbackText(
+                feedback_id=strawberry.ID(str(answer.feedback_id)),
+                author_id=answer.author_id,
+                usefulness=answer.usefulness,
+                praise=answer.praise,
+                critique=answer.critique,
+            )
+        return answer
+
+    @field("What both wrote about a session. For the two. Never kept here.")
+    async def session_logs(self, info: Info, id: Id) -> results.SessionLogsPayload:  # noqa: A002
+        query = feedback_contract.ReadSessionLogs(session_id=the_id(id, path="id"))
+        answer = await ask(info, query, feedback_contract.SessionLogTexts)
+        if isinstance(answer, feedback_contract.SessionLogTexts):
+            return session_types.SessionLogTexts(
+                session_id=strawberry.ID(str(answer.session_id)),
+                logs=[
+                    session_types.SessionLogText(person_id=each.person_id, taught=each.taught, learned=each.learned)
+                    for each in answer.logs
+                ],
+            )
+        return answer
+
+    @field("What runs here.")
+    async def platform(self, info: Info) -> PlatformInfo:
+        return await platform_info(info)

@@ -1,0 +1,110 @@
+"""The matching service, wired."""
+
+from __future__ import annotations
+
+from chassis.service import Timed, build
+from contracts.feedback import AgreementSigned
+from contracts.matching import (
+    AcceptPair,
+    AcceptPartnership,
+    AdvanceCohort,
+    AnswerQuestion,
+    AskQuestion,
+    BlockPerson,
+    CancelMatching,
+    ChangeRules,
+    DeclinePair,
+    DraftCohort,
+    EndPair,
+    Enrol,
+    HoldPair,
+    InvitePeople,
+    PauseEnrolment,
+    PinPair,
+    PublishProposals,
+    RemoveEnrolment,
+    RequestMatching,
+    ResumeEnrolment,
+    ResumePair,
+    WithdrawEnrolment,
+)
+from contracts.profiles import (
+    ConsentChanged,
+    OrganizationRegistered,
+    OrganizationUpdated,
+    ProfileErased,
+    ProfileUpdated,
+)
+from services.matching.commands.cohorts import accept_partnership, advance_cohort, change_rules, draft_cohort
+from services.matching.commands.enrolments import (
+    block_person,
+    enrol,
+    invite_people,
+    pause_enrolment,
+    remove_enrolment,
+    resume_enrolment,
+    withdraw_enrolment,
+)
+from services.matching.commands.pairs import (
+    accept_pair,
+    answer_question,
+    ask_question,
+    decline_pair,
+    end_pair,
+    hold_pair,
+    resume_pair,
+)
+from services.matching.commands.runs import cancel_matching, pin_pair, publish_proposals, request_matching
+from services.matching.handlers import (
+    activate_pair,
+    forget_person,
+    heed_consent,
+    refresh_candidate,
+    remember_organization,
+)
+from services.matching.jobs.runs import run_match_runs
+from services.matching.jobs.timed import expire_proposals, open_and_close_cohorts, pause_lapsed_consents
+from services.matching.store import current_facts
+
+app = build(
+    "matching",
+    commands={
+        DraftCohort: draft_cohort,
+        AcceptPartnership: accept_partnership,
+        AdvanceCohort: advance_cohort,
+        ChangeRules: change_rules,
+        InvitePeople: invite_people,
+        Enrol: enrol,
+        PauseEnrolment: pause_enrolment,
+        ResumeEnrolment: resume_enrolment,
+        WithdrawEnrolment: withdraw_enrolment,
+        RemoveEnrolment: remove_enrolment,
+        BlockPerson: block_person,
+        RequestMatching: request_matching,
+        CancelMatching: cancel_matching,
+        PinPair: pin_pair,
+        PublishProposals: publish_proposals,
+        AcceptPair: accept_pair,
+        DeclinePair: decline_pair,
+        AskQuestion: ask_question,
+        AnswerQuestion: answer_question,
+        HoldPair: hold_pair,
+        ResumePair: resume_pair,
+        EndPair: end_pair,
+    },
+    handlers={
+        OrganizationRegistered: [remember_organization],
+        OrganizationUpdated: [remember_organization],
+        ProfileUpdated: [refresh_candidate],
+        ConsentChanged: [heed_consent],
+        ProfileErased: [forget_person],
+        AgreementSigned: [activate_pair],
+    },
+    timed=[
+        Timed("open_and_close_cohorts", every=0.5, run=open_and_close_cohorts),
+        Timed("expire_proposals", every=1.0, run=expire_proposals),
+        Timed("pause_lapsed_consents", every=5.0, run=pause_lapsed_consents),
+    ],
+    workers={"match_runs": run_match_runs},
+    catalog=current_facts,
+)

@@ -1,0 +1,1 @@
+"""One async function per write: ``async (command, tx) -> list[Event]``."""

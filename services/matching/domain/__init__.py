@@ -1,0 +1,1 @@
+"""The rules of cohorts, enrolments, match runs and pairs: pure functions over frozen states."""

@@ -1,0 +1,129 @@
+"""From the engine's plan to draft pairs and a run's report."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
+from uuid import UUID
+
+from contracts.matching import (
+    Direction,
+    OrganizationResult,
+    Pair,
+    PairProposed,
+    PairStatus,
+    Term,
+    Unmatched,
+    UnmatchedReason,
+)
+from services.matching.domain.authority import people_of
+from services.matching.domain.kept import Kept, changed
+from services.matching.domain.pairs import members_of, pair_id, supersede
+from services.matching.domain.runs import Result
+from services.matching.engine import model
+
+
+def drafts(
+    plan: model.Plan,
+    *,
+    run_id: UUID,
+    cohort_id: UUID,
+    organizations: Mapping[UUID, UUID],
+    blocked: Collection[frozenset[UUID]],
+    before: Iterable[Kept[Pair]],
+    now: datetime,
+) -> list[Kept[Pair]]:
+    """The plan's pairs as drafts, pinned ones under the id that they have; every other draft of ``before`` is superseded.
+
+    ``organizations``: of the people who are still admitted; pairs with somebody else, or with a block that came in the
+    meantime, are left out.
+    """
+    before = list(before)
+    pinned = {frozenset(people_of(kept.state)): kept for kept in before if kept.state.pinned}
+    result: list[Kept[Pair]] = []
+    for planned in plan.pairs:
+        people = frozenset((UUID(planned.first), UUID(planned.second)))
+        if not people <= organizations.keys() or people in blocked:
+            continue
+        present = pinned.get(people)
+        state = Pair(
+            pair_id=present.state.pair_id if present else pair_id(run_id, people=people),
+            cohort_id=cohort_id,
+            run_id=run_id,
+            status=PairStatus.DRAFT,
+            members=members_of({person: organizations[person] for person in people}),
+            directions=tuple(_direction(teaching) for teaching in planned.directions),
+            value=planned.value,
+            terms=tuple(Term(name=term.name, amount=term.amount, detail=term.detail) for term in planned.terms),
+            language=planned.language,
+            shared_minutes=planned.shared_minutes,
+            shared_windows=planned.shared_windows,
+            common_ground=planned.common_ground,
+            bridge=planned.bridge,
+            one_way_reason=planned.one_way_reason,
+            pinned=present is not None,
+        )
+        if present is not None:
+            result.append(changed(present, to=state, told_as=PairProposed, at=now, by=None))
+        else:
+            result.append(Kept(state=state, told_as=PairProposed, changed_at=now))
+    kept_ids = {kept.state.pair_id for kept in result}
+    why = {
+        frozenset((UUID(gone.couple.first), UUID(gone.couple.second))): f"The pin could not be kept: {gone.reason}."
+        for gone in plan.unpinned
+    }
+    result += [
+        supersede(kept, why=why.get(frozenset(people_of(kept.state)), "A later run took its place."), now=now)
+        for kept in before
+        if kept.state.pair_id not in kept_ids
+    ]
+    return result
+
+
+def result_of(plan: model.Plan, *, pairs: Iterable[Kept[Pair]], organizations: Mapping[UUID, UUID]) -> Result:
+    """The report: whoever lost their partner between snapshot and draft is unmatched, because everybody else is taken."""
+    drafted = [kept.state for kept in pairs if kept.state.status is PairStatus.DRAFT]
+    paired = {person for pair in drafted for person in people_of(pair)}
+    reasons = {UUID(out.person): UnmatchedReason(out.reason) for out in plan.left_out}
+    planned = {UUID(person) for pair in plan.pairs for person in (pair.first, pair.second)}
+    unmatched = tuple(
+        Unmatched(
+            person_id=person,
+            organization_id=organizations[person],
+            reason=reasons.get(person, UnmatchedReason.CAPACITY),
+        )
+        for person in sorted((reasons.keys() | planned) - paired)
+        if person in organizations
+    )
+    return Result(
+        people=len(paired) + len(unmatched),
+        pairs=len(drafted),
+        value=round(sum(pair.value for pair in drafted), 6),
+        upper_bound=plan.upper_bound,
+        engine=plan.engine,
+        organizations=tuple(
+            OrganizationResult(
+                organization_id=UUID(outcome.organization),
+                people=outcome.people,
+                matched=outcome.matched,
+                mean_value=outcome.mean_value,
+                worst_value=outcome.worst_value,
+            )
+            for outcome in plan.outcomes
+        ),
+        unmatched=unmatched,
+    )
+
+
+def _direction(teaching: model.Teaching) -> Direction:
+    return Direction(
+        teacher_id=UUID(teaching.teacher),
+        learner_id=UUID(teaching.learner),
+        need=teaching.need,
+        need_kind=teaching.need_kind,
+        offer=teaching.offer,
+        similarity=teaching.similarity,
+        priority=teaching.priority,
+        level=teaching.level,
+        value=teaching.value,
+    )

@@ -1,0 +1,133 @@
+"""From the service's words to the engine's: everything that a run depends on, frozen, in one canonical order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from datetime import date, datetime, timedelta
+from uuid import UUID
+
+from contracts.matching import Cohort, Enrolment, Rule
+from contracts.profiles import Cefr
+from services.matching.domain.candidates import Candidate
+from services.matching.engine import model
+
+_LEVELS = {level: number for number, level in enumerate(Cefr, start=1)}
+
+Two = tuple[UUID, UUID]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Material:
+    """What the store found for a run.
+
+    ``free``: free places of each admitted person. ``managers``: everybody's manager in the organizations concerned. ``met``:
+    worked together in an earlier edition. ``apart``: a live or declined pair of this cohort. ``pinned``: pinned drafts.
+    """
+
+    enrolments: tuple[Enrolment, ...]
+    candidates: Mapping[UUID, Candidate]
+    free: Mapping[UUID, int]
+    managers: Mapping[UUID, UUID | None]
+    met: tuple[Two, ...] = ()
+    blocked: tuple[Two, ...] = ()
+    apart: tuple[Two, ...] = ()
+    pinned: tuple[Two, ...] = ()
+
+
+def freeze(cohort: Cohort, *, material: Material, now: datetime) -> model.Snapshot:
+    """The snapshot of a run. Somebody whose profile is not known yet is taken along with an empty one, so that they get a
+    reason."""
+    starts = max(cohort.starts_at, now).date()
+    people = [
+        _person(
+            enrolment,
+            candidate=material.candidates.get(
+                enrolment.person_id,
+                Candidate(person_id=enrolment.person_id, organization_id=enrolment.organization_id),
+            ),
+            places=material.free[enrolment.person_id],
+            managers=material.managers,
+            starts=starts,
+        )
+        for enrolment in material.enrolments
+        if material.free.get(enrolment.person_id, 0) > 0
+    ]
+    return model.Snapshot(
+        people=tuple(sorted(people, key=lambda person: person.id)),
+        rules=tuple(_rule(rule) for rule in cohort.rules.rules),
+        difference=cohort.rules.difference,
+        logistics=cohort.rules.logistics,
+        week=(starts - timedelta(days=starts.weekday())).isoformat(),
+        met=_couples(material.met),
+        blocked=_couples(material.blocked),
+        apart=_couples(material.apart),
+        pinned=_couples(material.pinned),
+    )
+
+
+def managers_above(person: UUID, *, managers: Mapping[UUID, UUID | None]) -> tuple[UUID, ...]:
+    """Everybody above a person, nearest first; a circle ends where it closes."""
+    above: list[UUID] = []
+    manager = managers.get(person)
+    while manager is not None and manager != person and manager not in above:
+        above.append(manager)
+        manager = managers.get(manager)
+    return tuple(above)
+
+
+def _person(
+    enrolment: Enrolment,
+    *,
+    candidate: Candidate,
+    places: int,
+    managers: Mapping[UUID, UUID | None],
+    starts: date,
+) -> model.Person:
+    away_until = candidate.out_of_office_until
+    return model.Person(
+        id=str(enrolment.person_id),
+        organization=str(enrolment.organization_id),
+        role=enrolment.role.value,
+        places=places,
+        offers=tuple(
+            model.Offer(text=offer.text.strip(), level=offer.level) for offer in candidate.offers if offer.text.strip()
+        ),
+        needs=tuple(
+            model.Need(text=need.text.strip(), priority=need.priority, kind=need.kind.value)
+            for need in candidate.needs
+            if need.text.strip()
+        ),
+        languages=tuple(
+            model.Speaks(code=language.code.casefold(), level=_LEVELS[language.level])
+            for language in candidate.languages
+        ),
+        zone=candidate.zone,
+        windows=tuple(
+            model.Free(weekday=window.weekday, start=window.start, end=window.end) for window in candidate.availability
+        ),
+        facets=tuple(
+            model.Facet(name=field.name, value=value)
+            for field in fields(candidate.facets)
+            if (value := getattr(candidate.facets, field.name))
+        ),
+        team=(candidate.team or "").strip(),
+        managers=tuple(str(manager) for manager in managers_above(enrolment.person_id, managers=managers)),
+        away=away_until is not None and away_until >= starts,
+    )
+
+
+def _rule(rule: Rule) -> model.Rule:
+    return model.Rule(
+        kind=rule.kind.value,
+        required=rule.required,
+        parameter=rule.parameter,
+        facet=rule.facet or "",
+        people=tuple(sorted(str(person) for person in rule.people)),
+        weight=rule.weight,
+    )
+
+
+def _couples(twos: Iterable[Two]) -> tuple[model.Couple, ...]:
+    found = {model.Couple(first=str(min(two)), second=str(max(two))) for two in twos}
+    return tuple(sorted(found))

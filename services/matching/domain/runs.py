@@ -1,0 +1,139 @@
+"""Match runs: queued, computed over a frozen snapshot, completed or failed or cancelled, and their drafts published once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+from contracts.base import Event
+from contracts.errors import Conflict
+from contracts.matching import (
+    Cohort,
+    CohortStatus,
+    MatchingCompleted,
+    MatchingProgressed,
+    MatchingRequested,
+    MatchRun,
+    OrganizationResult,
+    RunStatus,
+    Unmatched,
+)
+from services.matching.domain.kept import Kept, changed
+
+FEWEST_PEOPLE = 2
+LONGEST_ERROR = 2_000
+
+UNFINISHED = {RunStatus.QUEUED, RunStatus.RUNNING}
+
+
+class NobodyToMatch(Conflict):
+    """Fewer than two admitted people."""
+
+
+class RunExists(Conflict):
+    """The id is taken."""
+
+
+class RunIsOver(Conflict):
+    """Nothing is left to cancel."""
+
+
+class NothingToPublish(Conflict):
+    """The run has no drafts, or is not the one to publish."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What a computed run reports."""
+
+    people: int
+    pairs: int
+    value: float
+    upper_bound: float | None
+    engine: str
+    organizations: tuple[OrganizationResult, ...]
+    unmatched: tuple[Unmatched, ...]
+
+
+def request(cohort: Cohort, *, run_id: UUID, admitted: int, now: datetime, by: UUID | None) -> Kept[MatchRun]:
+    """A queued run over the admitted people."""
+    if admitted < FEWEST_PEOPLE:
+        raise NobodyToMatch(
+            f"Only {admitted} admitted people are in this cohort.",
+            remedy="Invite people, and wait until they enrolled.",
+        )
+    return Kept(
+        state=MatchRun(
+            run_id=run_id, cohort_id=cohort.cohort_id, status=RunStatus.QUEUED, stage="waiting for a worker"
+        ),
+        told_as=MatchingRequested,
+        changed_at=now,
+        changed_by=by,
+    )
+
+
+def progress(kept: Kept[MatchRun], *, stage: str, done: float, now: datetime) -> Kept[MatchRun]:
+    """A stage begins; ``done`` from 0 to 1."""
+    return _to(kept, replace(kept.state, status=RunStatus.RUNNING, stage=stage, progress=done), MatchingProgressed, now)
+
+
+def freeze(kept: Kept[MatchRun], *, digest: str, people: int, now: datetime) -> Kept[MatchRun]:
+    """The snapshot is taken."""
+    state = replace(kept.state, status=RunStatus.RUNNING, stage="frozen", progress=0.05)
+    return _to(kept, replace(state, snapshot_digest=digest, people=people), MatchingProgressed, now)
+
+
+def complete(kept: Kept[MatchRun], *, result: Result, seconds: float, now: datetime) -> Kept[MatchRun]:
+    """The drafts lie ready."""
+    state = replace(
+        kept.state,
+        status=RunStatus.COMPLETED,
+        progress=1.0,
+        stage="",
+        people=result.people,
+        pairs=result.pairs,
+        value=result.value,
+        upper_bound=result.upper_bound,
+        seconds=round(seconds, 3),
+        engine=result.engine,
+        organizations=result.organizations,
+        unmatched=result.unmatched,
+    )
+    return _to(kept, state, MatchingCompleted, now)
+
+
+def fail(kept: Kept[MatchRun], *, error: str, now: datetime) -> Kept[MatchRun]:
+    """It cannot be computed; ``error`` says what to do."""
+    state = replace(kept.state, status=RunStatus.FAILED, stage="", error=error[:LONGEST_ERROR])
+    return _to(kept, state, MatchingCompleted, now)
+
+
+def cancel(kept: Kept[MatchRun], *, now: datetime, by: UUID | None) -> Kept[MatchRun]:
+    """Stopped by an organizer."""
+    if kept.state.status not in UNFINISHED:
+        raise RunIsOver(f"This run is {kept.state.status.value}.", remedy="There is nothing to cancel.")
+    state = replace(kept.state, status=RunStatus.CANCELLED, stage="")
+    return changed(kept, to=state, told_as=MatchingCompleted, at=now, by=by)
+
+
+def publish(
+    kept: Kept[MatchRun], *, cohort: Cohort, drafts: Sequence[object], now: datetime, by: UUID | None
+) -> Kept[MatchRun]:
+    """The run's drafts become proposals, once."""
+    run = kept.state
+    if run.published:
+        raise NothingToPublish("The proposals of this run are published.", remedy="Request matching for another wave.")
+    if run.status is not RunStatus.COMPLETED or cohort.status is not CohortStatus.REVIEW:
+        raise NothingToPublish(
+            f"This run is {run.status.value} and the cohort {cohort.status.value}.",
+            remedy="Publish a completed run while the cohort is in review.",
+        )
+    if run.pairs and not drafts:
+        raise NothingToPublish("Nothing of this run is left to publish.", remedy="Publish the latest run instead.")
+    return changed(kept, to=replace(run, published=True), told_as=MatchingCompleted, at=now, by=by)
+
+
+def _to(kept: Kept[MatchRun], state: MatchRun, told_as: type[Event], now: datetime) -> Kept[MatchRun]:
+    return changed(kept, to=state, told_as=told_as, at=now, by=None)

@@ -1,0 +1,215 @@
+"""What the engine reads and writes: frozen dataclasses of plain values, so that a snapshot has one canonical text.
+
+Ids are opaque strings. They never influence who is matched with whom, except as the last resort between people who say
+exactly the same about themselves. Organizations, teams and managers are labels that are only ever compared for equality.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+GIVES = "gives"
+RECEIVES = "receives"
+BOTH = "both"
+
+DIVERSITY_FACETS = ("industry", "function", "education", "region")
+
+NO_LEGAL_PARTNER = "no_legal_partner"
+NO_SHARED_TIME = "no_shared_time"
+NO_SHARED_LANGUAGE = "no_shared_language"
+NOTHING_IN_COMMON = "nothing_in_common"
+CAPACITY = "capacity"
+INCOMPLETE_PROFILE = "incomplete_profile"
+OUT_OF_OFFICE = "out_of_office"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """What somebody can teach; level 1 to 5."""
+
+    text: str
+    level: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Need:
+    """What somebody wants; priority 1 to 3; ``kind`` is passed through to the explanation."""
+
+    text: str
+    priority: int
+    kind: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Speaks:
+    """A language; level 1 (A1) to 6 (C2)."""
+
+    code: str
+    level: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Free:
+    """A weekly window in the person's own zone: weekday 0 is Monday; minutes from midnight; end > start."""
+
+    weekday: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facet:
+    """A background attribute that the person stated."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """A candidate with at least one free place. ``managers``: everybody above them, as ids."""
+
+    id: str
+    organization: str
+    role: str = BOTH
+    places: int = 1
+    offers: tuple[Offer, ...] = ()
+    needs: tuple[Need, ...] = ()
+    languages: tuple[Speaks, ...] = ()
+    zone: str = "UTC"
+    windows: tuple[Free, ...] = ()
+    facets: tuple[Facet, ...] = ()
+    team: str = ""
+    managers: tuple[str, ...] = ()
+    away: bool = False  # out of office when the cohort starts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One rule; ``kind`` as the cohort names it. Required: never broken. Preferred: ``weight`` off the value when broken."""
+
+    kind: str
+    required: bool = True
+    parameter: float | None = None
+    facet: str = ""
+    people: tuple[str, ...] = ()
+    weight: float = 0.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Couple:
+    """Two people, in the order of their ids."""
+
+    first: str
+    second: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """Everything that a run depends on, besides its seed. ``week``: ISO date of the Monday whose clock counts."""
+
+    people: tuple[Person, ...]
+    rules: tuple[Rule, ...] = ()
+    difference: float = 0.12
+    logistics: float = 0.1
+    week: str = "2026-01-05"
+    met: tuple[Couple, ...] = ()  # worked together in an earlier edition
+    blocked: tuple[Couple, ...] = ()  # one of the two blocked the other
+    apart: tuple[Couple, ...] = ()  # already a pair of this cohort, or they said no to each other
+    pinned: tuple[Couple, ...] = ()  # an organizer wants these two
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Teaching:
+    """One direction of a pair: the need that is met best, and by which offer. Similarity and value are 0 to 1."""
+
+    teacher: str
+    learner: str
+    need: str
+    need_kind: str
+    offer: str
+    similarity: float
+    priority: int
+    level: int
+    value: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Term:
+    """A named part of a pair's value."""
+
+    name: str
+    amount: float
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedPair:
+    """A pair with its explanation. ``value`` is exactly ``sum(term.amount for term in terms)``."""
+
+    first: str
+    second: str
+    value: float
+    terms: tuple[Term, ...]
+    directions: tuple[Teaching, ...]
+    language: str
+    shared_minutes: int
+    shared_windows: tuple[str, ...]
+    common_ground: str
+    bridge: str
+    one_way_reason: str = ""
+    pinned: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOut:
+    """A person without a pair; ``reason`` is one of the codes above."""
+
+    person: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How the people of one organization fared. The values are those of the matched: each counts with their best pair."""
+
+    organization: str
+    people: int
+    matched: int
+    mean_value: float
+    worst_value: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unpinned:
+    """A pin that a hard rule or a missing place forbids."""
+
+    couple: Couple
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The result of a run, sorted by ids. ``upper_bound`` is None until an engine proves one."""
+
+    pairs: tuple[PlannedPair, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+    outcomes: tuple[Outcome, ...] = ()
+    unpinned: tuple[Unpinned, ...] = ()
+    value: float = 0.0
+    upper_bound: float | None = None
+    engine: str = ""
+
+
+class Cancelled(Exception):
+    """The caller asked to stop."""
+
+
+class RulesContradict(ValueError):
+    """Required rules that cannot hold together for these people; the message names them."""
+
+
+OnProgress = Callable[[str, float], None]
+"""Called with a stage and how far the run is, 0 to 1."""
+IsCancelled = Callable[[], bool]

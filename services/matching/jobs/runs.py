@@ -1,0 +1,178 @@
+"""The worker of match runs: claim one, freeze it, compute it elsewhere, record what came out.
+
+A claim is a lease that the worker keeps extending. Whoever dies (kill -9) stops extending it, and another worker takes the run
+over, with the same snapshot; whatever the first one might still record is refused, because its claim is void.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from dataclasses import dataclass
+from uuid import UUID, uuid4
+
+import msgspec
+
+from chassis.service import Running
+from contracts.matching import CohortStatus, EnrolmentStatus, PairStatus
+from services.matching import store
+from services.matching.domain import cohorts, drafts, runs
+from services.matching.domain.freeze import freeze
+from services.matching.domain.kept import Aggregate, Kept
+from services.matching.engine.model import Plan
+from services.matching.jobs.compute import EngineDied, EngineFailed, EngineRefused, compute
+from services.matching.store import Claimed
+
+MOST_ATTEMPTS = 3
+
+
+class ClaimLost(Exception):
+    """The run was cancelled, or another worker took it over."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """Real seconds: how long a claim lasts without a sign of life, how often to give one, how often to look for work."""
+
+    lease: float = 15.0
+    heartbeat: float = 1.0
+    idle: float = 0.3
+
+
+async def run_match_runs(running: Running) -> None:
+    """Until the service stops."""
+    pace = Pace()
+    while not running.stopping.is_set():
+        if not await take_one(running, pace=pace):
+            await _stopping_within(running, pace.idle)
+
+
+async def take_one(running: Running, *, pace: Pace) -> bool:
+    """Compute the run that waits longest; False when none waits."""
+    async with running.begin() as tx:
+        claimed = await store.claim_run(tx, claim=uuid4(), lease_seconds=pace.lease)
+    if claimed is None:
+        return False
+    started = time.perf_counter()
+    try:
+        if claimed.attempts > MOST_ATTEMPTS:
+            raise EngineFailed(f"given up after {MOST_ATTEMPTS} attempts, each of which ended without a result")
+        snapshot = await _frozen(running, claimed)
+        plan = await _computed(running, claimed, snapshot, pace=pace)
+        if plan is None:
+            async with running.begin() as tx:
+                await store.give_back(tx, claimed)
+            return True
+        await _record(running, claimed, plan, started=started)
+    except (EngineRefused, EngineFailed) as error:
+        await _record_failure(running, claimed, str(error))
+    except EngineDied:
+        return True  # the lease runs out, and it is tried again
+    except ClaimLost:
+        return True
+    return True
+
+
+async def _frozen(running: Running, claimed: Claimed) -> bytes:
+    """The snapshot of an earlier attempt, or a new one."""
+    run_id, cohort_id = claimed.run.state.run_id, claimed.run.state.cohort_id
+    async with running.begin() as tx:
+        run = await store.lock_claimed(tx, claimed)
+        cohort = await store.load_cohort(tx, cohort_id)
+        if run is None or cohort is None:
+            raise ClaimLost
+        content = await store.load_snapshot(tx, run_id)
+        if content is None:
+            snapshot = freeze(cohort.state, material=await store.material_for(tx, cohort.state, now=tx.now), now=tx.now)
+            content = msgspec.json.encode(snapshot)
+            people = [UUID(person.id) for person in snapshot.people]
+            await store.save_snapshot(tx, run_id, people=people, content=content)
+            digest = hashlib.sha256(content).hexdigest()
+            frozen = runs.freeze(run, digest=digest, people=len(people), now=tx.now)
+            await running.record(tx, await store.save(tx, [frozen]))
+        return content
+
+
+async def _computed(running: Running, claimed: Claimed, snapshot: bytes, *, pace: Pace) -> Plan | None:
+    """The plan; None when the service stops first."""
+
+    async def on_progress(stage: str, done: float) -> None:
+        async with running.begin() as tx:
+            run = await store.lock_claimed(tx, claimed)
+            if run is None:
+                raise ClaimLost
+            await running.record(tx, await store.save(tx, [runs.progress(run, stage=stage, done=done, now=tx.now)]))
+
+    async def stay_alive() -> None:
+        while True:
+            await asyncio.sleep(pace.heartbeat)
+            async with running.begin() as tx:
+                if not await store.extend_claim(tx, claimed, lease_seconds=pace.lease):
+                    raise ClaimLost
+
+    computing = asyncio.create_task(compute(snapshot, seed=claimed.seed, on_progress=on_progress))
+    living = asyncio.create_task(stay_alive())
+    stopping = asyncio.create_task(running.stopping.wait())
+    tasks: set[asyncio.Task[object]] = {computing, living, stopping}
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        if computing.done():
+            return computing.result()
+        if living.done():
+            living.result()
+        return None
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _record(running: Running, claimed: Claimed, plan: Plan, *, started: float) -> None:
+    """Drafts, report and the cohort's next state, in one transaction; nothing when the claim is void."""
+    cohort_id = claimed.run.state.cohort_id
+    async with running.begin() as tx:
+        cohort = await store.load_cohort(tx, cohort_id, lock=True)
+        run = await store.lock_claimed(tx, claimed)
+        if run is None or cohort is None:
+            raise ClaimLost
+        people = {UUID(person) for pair in plan.pairs for person in (pair.first, pair.second)}
+        people |= {UUID(left.person) for left in plan.left_out}
+        await store.lock_seats(tx, cohort_id, people=people)
+        # Whoever paused or left since the snapshot is not admitted any more; they wait for the seats that we hold.
+        admitted = await store.enrolments_of_cohort(tx, cohort_id, statuses={EnrolmentStatus.ADMITTED})
+        organizations = {kept.state.person_id: kept.state.organization_id for kept in admitted}
+        drafted = drafts.drafts(
+            plan,
+            run_id=run.state.run_id,
+            cohort_id=cohort_id,
+            organizations=organizations,
+            blocked=await store.block_exists(tx, people),
+            before=await store.pairs_of_cohort(tx, cohort_id, statuses={PairStatus.DRAFT}, lock=True),
+            now=tx.now,
+        )
+        result = drafts.result_of(plan, pairs=drafted, organizations=organizations)
+        changes: list[Kept[Aggregate]] = [*drafted]
+        changes.append(runs.complete(run, result=result, seconds=time.perf_counter() - started, now=tx.now))
+        changes.append(cohorts.end_matching(cohort, to=CohortStatus.REVIEW, now=tx.now, by=None))
+        await running.record(tx, await store.save(tx, changes))
+
+
+async def _record_failure(running: Running, claimed: Claimed, error: str) -> None:
+    """The cohort goes back where it was, so that its organizers can mend the cause."""
+    async with running.begin() as tx:
+        cohort = await store.load_cohort(tx, claimed.run.state.cohort_id, lock=True)
+        run = await store.lock_claimed(tx, claimed)
+        if run is None or cohort is None:
+            return
+        failed = runs.fail(run, error=error, now=tx.now)
+        back = cohorts.end_matching(cohort, to=claimed.came_from, now=tx.now, by=None)
+        await running.record(tx, await store.save(tx, [failed, back]))
+
+
+async def _stopping_within(running: Running, seconds: float) -> bool:
+    try:
+        await asyncio.wait_for(running.stopping.wait(), seconds)
+    except TimeoutError:
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""The rules of organizations, people, consents, onboarding and erasure: pure, no clock, no I/O."""

@@ -1,0 +1,87 @@
+"""Candidates for the engine, and a similarity that needs no model: texts share a topic when their first words are equal."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from services.matching.engine.model import Facet, Free, Need, Offer, Person, Rule, Snapshot, Speaks
+
+ALL_DAY = tuple(Free(weekday=day, start=9 * 60, end=17 * 60) for day in range(5))
+TOPICS = ("sushi", "python", "chess", "budgets", "stage")
+
+
+def by_first_word(needs: Sequence[str], offers: Sequence[str], /) -> NDArray[np.float64]:
+    """1.0 where the first words are equal, else 0.0."""
+    return np.array([[float(need.split()[0] == offer.split()[0]) for offer in offers] for need in needs]).reshape(
+        len(needs), len(offers)
+    )
+
+
+def somebody(
+    name: str,
+    *,
+    offers: Sequence[str] = ("sushi",),
+    needs: Sequence[str] = ("python",),
+    organization: str = "",
+    role: str = "both",
+    places: int = 1,
+    languages: dict[str, int] | None = None,
+    zone: str = "UTC",
+    windows: tuple[Free, ...] = ALL_DAY,
+    facets: dict[str, str] | None = None,
+    team: str = "",
+    managers: Sequence[str] = (),
+    away: bool = False,
+    level: int = 5,
+    priority: int = 3,
+) -> Person:
+    """A complete candidate of an organization of their own."""
+    return Person(
+        id=name,
+        organization=organization or f"org of {name}",
+        role=role,
+        places=places,
+        offers=tuple(Offer(text=text, level=level) for text in offers),
+        needs=tuple(Need(text=text, priority=priority) for text in needs),
+        languages=tuple(Speaks(code=code, level=known) for code, known in (languages or {"en": 5}).items()),
+        zone=zone,
+        windows=windows,
+        facets=tuple(Facet(name=key, value=value) for key, value in (facets or {}).items()),
+        team=team,
+        managers=tuple(managers),
+        away=away,
+    )
+
+
+def snapshot_of(*people: Person, rules: Sequence[Rule] = (), **more: object) -> Snapshot:
+    """A snapshot with these people and rules."""
+    return Snapshot(people=people, rules=tuple(rules), **more)  # type: ignore[arg-type]
+
+
+topics = st.lists(st.sampled_from(TOPICS), min_size=0, max_size=2, unique=True)
+
+
+@st.composite
+def crowds(draw: st.DrawFn, *, most: int = 7, places: int = 2, roles: bool = True) -> tuple[Person, ...]:
+    """Small crowds with every reason not to be paired."""
+    size = draw(st.integers(2, most))
+    return tuple(
+        somebody(
+            f"p{number}",
+            offers=draw(topics),
+            needs=draw(topics),
+            organization=draw(st.sampled_from(("red", "blue", "green"))),
+            role=draw(st.sampled_from(("both", "both", "gives", "receives"))) if roles else "both",
+            places=draw(st.integers(1, places)),
+            languages={draw(st.sampled_from(("en", "de"))): draw(st.integers(1, 6))},
+            zone=draw(st.sampled_from(("UTC", "Europe/Berlin", "Asia/Tokyo", "America/New_York"))),
+            facets={"industry": draw(st.sampled_from(("energy", "health")))} if draw(st.booleans()) else {},
+            team=draw(st.sampled_from(("", "a", "b"))),
+            managers=("p0",) if number and draw(st.booleans()) else (),
+            level=draw(st.integers(1, 5)),
+            priority=draw(st.integers(1, 3)),
+        )
+        for number in range(size)
+    )

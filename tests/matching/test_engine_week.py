@@ -1,0 +1,59 @@
+"""Shared time across zones, daylight saving and the ends of the week."""
+
+from datetime import date
+
+import numpy as np
+import pytest
+
+from services.matching.engine.model import Free
+from services.matching.engine.week import clock_distance, free_slots, offset_hours, window_texts
+from tests.matching.engine_people import somebody
+
+
+def texts(zone: str, *windows: tuple[int, int, int], monday: date = date(2026, 1, 5)) -> tuple[str, ...]:
+    person = somebody("x", zone=zone, windows=tuple(Free(weekday=d, start=s, end=e) for d, s, e in windows))
+    return window_texts(free_slots(person, monday=monday))
+
+
+def test_free_slots_follow_the_zone() -> None:
+    assert texts("Europe/Berlin", (0, 9 * 60, 10 * 60)) == ("Mon 08:00–09:00 UTC",)
+    assert texts("Asia/Kathmandu", (0, 9 * 60, 10 * 60)) == ("Mon 03:15–04:15 UTC",)
+
+
+def test_free_slots_follow_daylight_saving_of_the_week() -> None:
+    nine = (0, 9 * 60, 10 * 60)
+    assert texts("Europe/Berlin", nine, monday=date(2026, 7, 6)) == ("Mon 07:00–08:00 UTC",)
+    # Clocks change on Sunday 29 March 2026: Friday is still winter, Sunday noon is summer.
+    assert texts("Europe/Berlin", (4, 720, 780), (6, 720, 780), monday=date(2026, 3, 23)) == (
+        "Fri 11:00–12:00 UTC",
+        "Sun 10:00–11:00 UTC",
+    )
+
+
+def test_free_slots_go_round_the_week() -> None:
+    assert texts("Asia/Tokyo", (0, 30, 90)) == ("Sun 15:30–16:30 UTC",)
+    assert texts("America/New_York", (6, 22 * 60, 24 * 60)) == ("Mon 03:00–05:00 UTC",)
+
+
+def test_free_slots_count_only_whole_slots() -> None:
+    assert texts("UTC", (2, 62, 71)) == ("Wed 01:05–01:10 UTC",)
+
+
+def test_window_texts_name_the_day_on_which_a_window_ends() -> None:
+    assert texts("UTC", (0, 1380, 1440), (1, 0, 60)) == ("Mon 23:00–Tue 01:00 UTC",)
+    assert texts("UTC", (0, 1380, 1440)) == ("Mon 23:00–24:00 UTC",)
+
+
+def test_free_slots_of_an_unknown_zone_are_none() -> None:
+    assert texts("Atlantis/Capital", (0, 0, 1440)) == ()
+
+
+@pytest.mark.parametrize(("one", "other", "hours"), [(1, -5, 6), (13, -11, 0), (12, -10, 2), (5.75, 5.5, 0.25)])
+def test_clock_distance_is_what_the_clocks_show(one: float, other: float, hours: float) -> None:
+    assert clock_distance(np.array(one), np.array(other)) == hours
+
+
+def test_offset_hours_are_those_of_the_week() -> None:
+    berlin = somebody("x", zone="Europe/Berlin")
+    assert offset_hours(berlin, monday=date(2026, 1, 5)) == 1
+    assert offset_hours(berlin, monday=date(2026, 7, 6)) == 2
