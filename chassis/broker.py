@@ -9,6 +9,7 @@ import asyncio
 import random
 import ssl
 import time
+import zlib
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +18,6 @@ from typing import Any
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError, UnknownMemberIdError
-from aiokafka.partitioner import DefaultPartitioner
 
 DEAD = ".dead"  # suffix of the topic that takes bytes which nobody can decode
 _LARGEST_BATCH = 512 * 1024
@@ -94,7 +94,6 @@ class Publisher:
         self._settings = settings
         self._client_id = client_id
         self._producer: AIOKafkaProducer | None = None
-        self._partitioner = DefaultPartitioner()
         self._lock = asyncio.Lock()
         self.reachable = False
 
@@ -176,10 +175,11 @@ class Publisher:
         partitions = {
             topic: sorted(await producer.partitions_for(topic)) for topic in {record.topic for record in records}
         }
+        # As librdkafka's `consistent` partitioner does. The client's own default is computed in Python, for 20 µs a key.
         lanes: dict[tuple[str, int], list[Outgoing]] = defaultdict(list)
         for record in records:
             known = partitions[record.topic]
-            lanes[record.topic, self._partitioner(record.key, known, known)].append(record)
+            lanes[record.topic, known[zlib.crc32(record.key or b"") % len(known)]].append(record)
         return lanes
 
 
@@ -233,6 +233,9 @@ class Subscription:
     topics: tuple[str, ...]
     take: Callable[[Sequence[Incoming]], Awaitable[None]]
     most: int = 2_000
+    linger: float = (
+        0.0  # seconds to wait for more once something came: a transaction costs the same for one fact as for fifty
+    )
     joined: bool = False
     postponed: int = 0  # how often the batch in hand has been put off
     busy_since: float | None = None  # monotonic; None while waiting for records
@@ -283,9 +286,18 @@ class Subscription:
             **self.settings.client(),
         )
 
+    async def _fetch(self, consumer: AIOKafkaConsumer) -> dict[TopicPartition, list[Any]]:
+        fetched: dict[TopicPartition, list[Any]] = await consumer.getmany(timeout_ms=250, max_records=self.most)
+        room = self.most - sum(map(len, fetched.values()))
+        if fetched and self.linger and room > 0:
+            await self._wait(self.linger)
+            for partition, records in (await consumer.getmany(timeout_ms=0, max_records=room)).items():
+                fetched.setdefault(partition, []).extend(records)
+        return fetched
+
     async def _consume(self, consumer: AIOKafkaConsumer) -> None:
         while not self._stopping.is_set():
-            fetched = await consumer.getmany(timeout_ms=250, max_records=self.most)
+            fetched = await self._fetch(consumer)
             self.heartbeat = time.monotonic()
             if not fetched:
                 continue

@@ -261,7 +261,9 @@ async def _status(running: Running) -> dict[str, object]:
 def _failure(error: Exception, wire: str) -> Response:
     match error:
         case TooLarge():
-            return _problem(replace(problem_of(error), status=413))
+            answer = _problem(replace(problem_of(error), status=413))
+            answer.headers["connection"] = "close"  # nobody reads the rest
+            return answer
         case Refusal():
             return _problem(problem_of(error))
         case TokenRefused():

@@ -143,6 +143,7 @@ class Relay:
     dsn: str
     publisher: Publisher
     poll_seconds: float = 0.5
+    linger: float = 0.01  # seconds to wait for more once something came
     batch: int = _BATCH
     active: bool = False
     heartbeat: float = field(default_factory=time.monotonic)
@@ -209,6 +210,7 @@ class Relay:
                 return
             if not sent:
                 await self._wait_for(woken)
+                await asyncio.sleep(self.linger if woken.is_set() else 0)
 
     async def _publish_next(self, connection: asyncpg.Connection[Any]) -> int:
         rows = await connection.fetch(_NEXT, self.batch)

@@ -114,16 +114,19 @@ async def rebuild(running: Running) -> RebuildReport:
         async with running.database.begin(SYSTEM) as tx:
             for table in spec.tables:
                 await _sql(tx, f"TRUNCATE {_SHADOW}.{table}")
-        count, shadow = await _project(running.database, spec, reader, starts={}, schema=_SHADOW)
+        count, positions = await _project(running.database, spec, reader, starts={}, schemas=(_SHADOW,))
         async with running.database.begin(SYSTEM) as tx:
             await tx.connection.execute(_NOBODY_APPLIES, consumer)
-            # The living model is behind by what its group has not committed: both are brought to the same ends and compared.
-            live = {partition: await reader.committed(partition) or 0 for partition in shadow}
+            # The living model is behind by what its group has not committed: the rest is read once, into both, so that they
+            # are compared at the same place. Projecting something twice changes nothing.
+            for partition in positions:
+                positions[partition] = min(positions[partition], await reader.committed(partition) or 0)
             reports: list[TableReport] = []
             for pause in _SETTLE:
                 await asyncio.sleep(pause)
-                tail, shadow = await _project(running.database, spec, reader, starts=shadow, schema=_SHADOW)
-                _, live = await _project(running.database, spec, reader, starts=live, schema=_LIVE)
+                tail, positions = await _project(
+                    running.database, spec, reader, starts=positions, schemas=(_SHADOW, _LIVE)
+                )
                 count += tail
                 reports = [await _compare(tx, table) for table in spec.tables]
                 if all(report.equal for report in reports):
@@ -141,7 +144,7 @@ async def rebuild(running: Running) -> RebuildReport:
 @asynccontextmanager
 async def _consumer(settings: BrokerSettings, *, group: str, topics: Sequence[str]) -> AsyncIterator[AIOKafkaConsumer]:
     # In the group's name for its committed offsets alone: with assigned partitions it joins nothing and commits nothing.
-    consumer = AIOKafkaConsumer(group_id=group, enable_auto_commit=False, **settings.client())
+    consumer = AIOKafkaConsumer(group_id=group, enable_auto_commit=False, fetch_max_wait_ms=50, **settings.client())
     await consumer.start()
     try:
         known = await consumer._client.fetch_all_metadata()  # noqa: SLF001 – an assigned consumer looks for no topics itself
@@ -158,9 +161,14 @@ async def _consumer(settings: BrokerSettings, *, group: str, topics: Sequence[st
 
 
 async def _project(
-    database: Database, spec: Spec, reader: AIOKafkaConsumer, *, starts: Mapping[TopicPartition, int], schema: str
+    database: Database,
+    spec: Spec,
+    reader: AIOKafkaConsumer,
+    *,
+    starts: Mapping[TopicPartition, int],
+    schemas: Sequence[str],
 ) -> tuple[int, Positions]:
-    """Project all facts from ``starts`` up to the present ends into the tables of a schema; how many, and where it stopped."""
+    """Project all facts from ``starts`` up to the present ends into the tables of some schemas; how many, and where it stopped."""
     partitions = list(reader.assignment())
     ends = await reader.end_offsets(partitions)
     begins = await reader.beginning_offsets(partitions)
@@ -171,11 +179,11 @@ async def _project(
     while beyond < _BEYOND:
         fetched = await reader.getmany(timeout_ms=100, max_records=_BATCH)
         found = [fact for records in fetched.values() for record in records if (fact := _fact(record)) is not None]
-        if found:
+        for schema in schemas if found else ():
             async with database.begin(SYSTEM) as tx:
                 await _sql(tx, f"SET LOCAL search_path = {schema}, public")
                 await project_latest(spec.projections, found, tx)
-            count += len(found)
+        count += len(found)
         for partition in partitions:
             # Not the last record's offset: compaction leaves gaps, also at the end.
             positions[partition] = await reader.position(partition)

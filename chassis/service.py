@@ -97,6 +97,7 @@ class Spec:
     catalog: Catalog | None
     tables: Sequence[str]
     versions: Path | None = None
+    linger: float = 0.02
 
     @property
     def consumes(self) -> frozenset[type[Event]]:
@@ -176,11 +177,12 @@ def build(
     catalog: Catalog | None = None,
     tables: Sequence[str] = (),
     versions: Path | None = None,
+    linger: float = 0.02,
 ) -> ServiceApp:
     """Wire a service.
 
     ``tables``: read-model tables that a rebuild may replace, see chassis.replay. ``versions``: where the migrations are, when
-    not in ``services/<name>/migrations/versions``.
+    not in ``services/<name>/migrations/versions``. ``linger``: seconds that the consumer waits for more facts once one came.
     """
     spec = Spec(
         name=name,
@@ -195,6 +197,7 @@ def build(
         catalog=catalog,
         tables=tables,
         versions=versions,
+        linger=linger,
     )
 
     @asynccontextmanager
@@ -269,7 +272,9 @@ def assemble(spec: Spec, settings: Settings) -> Running:
         dsn=settings.database_url,
         publisher=publisher,
     )
-    subscription = Subscription(broker, spec.consumer, spec.topics, inbox.take) if spec.topics else None
+    subscription = (
+        Subscription(broker, spec.consumer, spec.topics, inbox.take, linger=spec.linger) if spec.topics else None
+    )
     return Running(spec, settings, database, publisher, inbox, relay, subscription)
 
 

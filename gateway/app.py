@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import httpx
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 
 from chassis.calls import Services
@@ -41,6 +42,11 @@ SETTINGS = (
         "hosts of issuers that may be at private addresses or without TLS, separated by commas",
         default="",
     ),
+    Setting(
+        "WEB_ORIGINS",
+        "origins of web applications that call from browsers, like https://app.your-domain, separated by commas",
+        default="",
+    ),
     Setting("DEVELOPMENT_KEY", "embedded mode only: the file of the development issuer's key", default=""),
 )
 
@@ -51,28 +57,32 @@ class Gateway:
     def __init__(self) -> None:
         self.changes = Changes()
         self.platform: Platform | None = None  # these two: while the service runs
-        self.endpoint: GraphQLEndpoint | None = None
+        self.endpoint: ASGIApp | None = None
 
     async def hold_platform(self, running: Running) -> None:
         """Worker: the way to the services and the door, for as long as the gateway runs."""
         own, embedded = running.settings, running.environment.embedded
         urls = {owner: own[f"{owner.upper()}_URL"].rstrip("/") for owner in OWNERS}
         key_file = own["DEVELOPMENT_KEY"] if embedded else ""
-        hosts = frozenset(host for host in own["ISSUER_HOSTS"].replace(" ", "").split(",") if host)
+        hosts, origins = _listed(own["ISSUER_HOSTS"]), _listed(own["WEB_ORIGINS"])
         limits = httpx.Limits(max_connections=100, max_keepalive_connections=50)
         async with httpx.AsyncClient(timeout=httpx.Timeout(30, connect=3), limits=limits) as client:
             services = Services(urls, running.environment.internal_secret, client)
             doorkeeper = Doorkeeper(
                 keys=KeySource(
-                    development=DevelopmentIssuer(Path(key_file)) if key_file else None, allowed_hosts=hosts
+                    development=DevelopmentIssuer(Path(key_file)) if key_file else None, allowed_hosts=frozenset(hosts)
                 ),
                 audience=own["AUDIENCE"],
                 operator_issuer=own["OPERATOR_ISSUER"],
                 begin=running.database.begin,
             )
             self.platform = Platform(running, services, self.changes)
-            schema = build_schema(suggestions=embedded)
-            self.endpoint = GraphQLEndpoint(schema, platform=self.platform, doorkeeper=doorkeeper)
+            endpoint = GraphQLEndpoint(
+                build_schema(suggestions=embedded), platform=self.platform, doorkeeper=doorkeeper, origins=origins
+            )
+            self.endpoint = CORSMiddleware(
+                endpoint, allow_origins=origins, allow_methods=["POST"], allow_headers=["authorization", "content-type"]
+            )
             await running.stopping.wait()
 
     async def listen(self, running: Running) -> None:
@@ -95,6 +105,10 @@ class Gateway:
     async def landing(self, request: Request) -> Response:
         """Route: what this is."""
         return pages.landing(self.platform) if self.platform else _STARTING
+
+
+def _listed(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
 
 
 _STARTING = refusal(503, "Starting", "The gateway is starting. Try again in a moment.")
@@ -150,6 +164,7 @@ def create_app() -> ServiceApp:
         workers={"platform": gateway.hold_platform, "changes": gateway.listen},
         settings=SETTINGS,
         tables=READ_MODEL,
+        linger=0.1,  # whoever wrote reads their own writes at once; for the others a tenth of a second is soon enough
         routes=[
             Route("/", gateway.landing),
             Route("/unsubscribe/{token}", gateway.unsubscribe, methods=["GET", "POST"]),

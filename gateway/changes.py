@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import Protocol
 from uuid import UUID
 
-import structlog
 from graphql import GraphQLError
 
 from chassis.database import Database
@@ -21,8 +20,6 @@ Channel = tuple[str, UUID]  # what changes, and the person or cohort that it is 
 LARGEST_BACKLOG = 256  # changed objects that a subscriber has not read yet
 MOST_SUBSCRIPTIONS = 10_000  # of one process
 _WAIT_FOR_EARS = 5.0  # seconds that a new subscription waits until changes are heard at all
-
-log = structlog.get_logger(__name__)
 
 
 class SubscriptionEnded(GraphQLError):
@@ -121,10 +118,14 @@ class Changes:
                 for subscriber in self.subscribers.get((change.kind, about), ()):
                     subscriber.tell(change.key)
 
+    def hear(self) -> None:
+        """From now on nothing is missed."""
+        self._hearing.set()
+
     async def listen(self, running: Stoppable) -> None:
         """Hear changes until the service stops; when the connection is lost, everybody is told that they may have missed some."""
         try:
-            await listen(running.database, heard=self.heard, listening=self._hearing.set, stopping=running.stopping)
+            await listen(running.database, heard=self.heard, listening=self.hear, stopping=running.stopping)
         finally:
             self._hearing.clear()
             for subscribers in self.subscribers.values():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -21,6 +21,7 @@ from strawberry.http.exceptions import WebSocketDisconnected
 from strawberry.subscriptions import GRAPHQL_SSE_PROTOCOL, GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.types.unset import UnsetType
 
+from chassis import telemetry
 from chassis.failures import is_away
 from chassis.identity import TokenRefused
 from gateway.limits import MOST_TOKENS, only_introspects
@@ -59,12 +60,15 @@ class GraphQLEndpoint(GraphQL[Context, None]):
 
     websocket_adapter_class = TextFrames
 
-    def __init__(self, schema: Schema, *, platform: Platform, doorkeeper: Doorkeeper) -> None:
+    def __init__(
+        self, schema: Schema, *, platform: Platform, doorkeeper: Doorkeeper, origins: Sequence[str] = ()
+    ) -> None:
         super().__init__(
             schema,
             allow_queries_via_get=False,
             subscription_protocols=(GRAPHQL_TRANSPORT_WS_PROTOCOL, GRAPHQL_SSE_PROTOCOL),
             max_subscriptions_per_connection=MOST_OPERATIONS,
+            allowed_origins=origins,
         )
         self._platform = platform
         self._doorkeeper = doorkeeper
@@ -123,7 +127,8 @@ class GraphQLEndpoint(GraphQL[Context, None]):
             loaders=Loaders(known.viewer, platform.begin),
         )
         try:
-            return await self.run(request, context=context)
+            with telemetry.span("graphql", parent=request.headers.get("traceparent", "")):
+                return await self.run(request, context=context)
         except HTTPException as error:
             return refusal(error.status_code, "BadRequest", error.reason)
 

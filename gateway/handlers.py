@@ -1,10 +1,9 @@
-"""Facts → read model, in bulk: one function per table. Each keeps what is newer, and writes nothing about who was erased."""
+"""Facts → read model, in bulk: one function per table. See store.save for what wins, and for people who were erased."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
-from typing import TypeVar
 from uuid import UUID
 
 from chassis.database import Transaction
@@ -15,8 +14,6 @@ from gateway.store import projecting as store
 from gateway.store import tables
 from gateway.store.changes import Change, notify
 from gateway.store.projecting import Row
-
-FactT = TypeVar("FactT", bound=Event)
 
 OrganizationFact = profiles.OrganizationRegistered | profiles.OrganizationUpdated
 CohortFact = matching.CohortOpened | matching.CohortAdvanced
@@ -33,14 +30,6 @@ AgreementFact = feedback.AgreementDrafted | feedback.AgreementSigned
 SessionFact = feedback.SessionScheduled | feedback.SessionCancelled | feedback.SessionLogged
 FeedbackFact = feedback.FeedbackRequested | feedback.FeedbackSubmitted | feedback.FeedbackReleased
 NotificationFact = notifications.NotificationDelivered | notifications.NotificationFailed
-
-
-async def _still_here(
-    tx: Transaction, facts: Sequence[FactT], about: Callable[[FactT], Iterable[UUID | None]]
-) -> list[FactT]:
-    """The facts that mention nobody who was erased."""
-    gone = await store.erased_among(tx, (person for fact in facts for person in about(fact)))
-    return [fact for fact in facts if gone.isdisjoint(about(fact))] if gone else list(facts)
 
 
 async def project_erasures(facts: Sequence[profiles.ProfileErased], tx: Transaction) -> None:
@@ -72,7 +61,7 @@ async def project_organizations(facts: Sequence[OrganizationFact], tx: Transacti
 async def project_people(facts: Sequence[profiles.ProfileUpdated], tx: Transaction) -> None:
     """People."""
     rows: list[Row] = []
-    for fact in await _still_here(tx, facts, lambda fact: (fact.key,)):
+    for fact in facts:
         profile = fact.profile
         rows.append(
             (
@@ -90,14 +79,13 @@ async def project_people(facts: Sequence[profiles.ProfileUpdated], tx: Transacti
 
 async def project_contacts(facts: Sequence[profiles.ContactChanged], tx: Transaction) -> None:
     """Contact addresses."""
-    here = await _still_here(tx, facts, lambda fact: (fact.key,))
-    await store.save(tx, tables.contacts, [(fact.key, fact.version, fact.email) for fact in here])
+    await store.save(tx, tables.contacts, [(fact.key, fact.version, fact.email) for fact in facts])
 
 
 async def project_consents(facts: Sequence[profiles.ConsentChanged], tx: Transaction) -> None:
     """Consents."""
     rows: list[Row] = []
-    for fact in await _still_here(tx, facts, lambda fact: (fact.consent.person_id,)):
+    for fact in facts:
         consent = fact.consent
         rows.append(
             (
@@ -132,7 +120,7 @@ async def project_cohorts(facts: Sequence[CohortFact], tx: Transaction) -> None:
 async def project_enrolments(facts: Sequence[matching.EnrolmentChanged], tx: Transaction) -> None:
     """Places in cohorts."""
     rows: list[Row] = []
-    for fact in await _still_here(tx, facts, lambda fact: (fact.enrolment.person_id,)):
+    for fact in facts:
         place = fact.enrolment
         rows.append(
             (
@@ -192,31 +180,29 @@ async def project_pairs(facts: Sequence[PairFact], tx: Transaction) -> None:
 
 async def project_agreements(facts: Sequence[AgreementFact], tx: Transaction) -> None:
     """Agreements."""
-    here = await _still_here(tx, facts, lambda fact: fact.agreement.people)
     await store.save(
         tx,
         tables.agreements,
         [
             (fact.key, fact.version, fact.agreement.pair_id, *fact.agreement.people, encode(fact.agreement))
-            for fact in here
+            for fact in facts
         ],
     )
 
 
 async def project_agendas(facts: Sequence[feedback.AgendaChanged], tx: Transaction) -> None:
     """Agendas."""
-    here = await _still_here(tx, facts, lambda fact: fact.agenda.people)
     await store.save(
         tx,
         tables.agendas,
-        [(fact.key, fact.version, fact.agenda.pair_id, *fact.agenda.people, encode(fact.agenda)) for fact in here],
+        [(fact.key, fact.version, fact.agenda.pair_id, *fact.agenda.people, encode(fact.agenda)) for fact in facts],
     )
 
 
 async def project_sessions(facts: Sequence[SessionFact], tx: Transaction) -> None:
     """Meetings."""
     rows: list[Row] = []
-    for fact in await _still_here(tx, facts, lambda fact: fact.session.people):
+    for fact in facts:
         session = fact.session
         rows.append(
             (
@@ -237,8 +223,7 @@ async def project_sessions(facts: Sequence[SessionFact], tx: Transaction) -> Non
 async def project_feedback(facts: Sequence[FeedbackFact], tx: Transaction) -> None:
     """That feedback is due, written or released; its words never come here."""
     rows: list[Row] = []
-    here = await _still_here(tx, facts, lambda fact: (fact.feedback.author_id, fact.feedback.addressee_id))
-    for fact in here:
+    for fact in facts:
         each = fact.feedback
         rows.append(
             (
@@ -260,7 +245,7 @@ async def project_feedback(facts: Sequence[FeedbackFact], tx: Transaction) -> No
 async def project_introductions(facts: Sequence[feedback.IntroductionAdvanced], tx: Transaction) -> None:
     """Introductions, with whom they lead to in a column of its own: the state on the wire hides it before consent."""
     rows: list[Row] = []
-    for fact in await _still_here(tx, facts, _introduced):
+    for fact in facts:
         each = fact.introduction
         rows.append(
             (
@@ -282,14 +267,10 @@ def _third(fact: feedback.IntroductionAdvanced) -> UUID | None:
     return fact.introduction.third_person_id or fact.ask_third_person_id
 
 
-def _introduced(fact: feedback.IntroductionAdvanced) -> tuple[UUID | None, ...]:
-    return fact.introduction.offered_by, fact.introduction.offered_to, _third(fact)
-
-
 async def project_reciprocity(facts: Sequence[feedback.ReciprocityAssessed], tx: Transaction) -> None:
     """Ledgers."""
     rows: list[Row] = []
-    for fact in await _still_here(tx, facts, lambda fact: fact.reciprocity.people):
+    for fact in facts:
         each = fact.reciprocity
         rows.append(
             (
@@ -309,7 +290,7 @@ async def project_reciprocity(facts: Sequence[feedback.ReciprocityAssessed], tx:
 async def project_notifications(facts: Sequence[NotificationFact], tx: Transaction) -> None:
     """Inboxes."""
     rows: list[Row] = []
-    for fact in await _still_here(tx, facts, lambda fact: (fact.notification.person_id,)):
+    for fact in facts:
         each = fact.notification
         rows.append((fact.key, fact.version, each.person_id, each.created_at, each.read_at is None, encode(each)))
     await store.save(tx, tables.notifications, rows)
@@ -317,17 +298,16 @@ async def project_notifications(facts: Sequence[NotificationFact], tx: Transacti
 
 async def project_preferences(facts: Sequence[notifications.PreferencesChanged], tx: Transaction) -> None:
     """Wishes."""
-    here = await _still_here(tx, facts, lambda fact: (fact.preferences.person_id,))
     await store.save(
         tx,
         tables.preferences,
-        [(fact.key, fact.version, fact.preferences.person_id, encode(fact.preferences)) for fact in here],
+        [(fact.key, fact.version, fact.preferences.person_id, encode(fact.preferences)) for fact in facts],
     )
 
 
 async def announce(facts: Sequence[Event], tx: Transaction) -> None:
     """Tell every replica's subscribers what changed, and about whom; each reads it again under its own rights."""
-    changes: dict[tuple[str, UUID], set[UUID]] = {}
+    changes: dict[UUID, Change] = {}  # the last one about each object
     for fact in facts:
         match fact:
             case (
@@ -338,15 +318,15 @@ async def announce(facts: Sequence[Event], tx: Transaction) -> None:
                 | matching.PairChanged()
                 | matching.PairEnded()
             ):
-                told = changes.setdefault(("pair", fact.key), {fact.pair.cohort_id})
-                if policy.was_shown(fact.pair):
-                    told.update(member.person_id for member in fact.pair.members)
+                pair = fact.pair
+                told = [member.person_id for member in pair.members] if policy.was_shown(pair) else []
+                changes[fact.key] = Change("pair", fact.key, (pair.cohort_id, *told))
             case feedback.SessionScheduled() | feedback.SessionCancelled() | feedback.SessionLogged():
-                changes.setdefault(("session", fact.key), set()).update(fact.session.people)
+                changes[fact.key] = Change("session", fact.key, fact.session.people)
             case notifications.NotificationDelivered() | notifications.NotificationFailed():
-                changes.setdefault(("notification", fact.key), set()).add(fact.notification.person_id)
+                changes[fact.key] = Change("notification", fact.key, (fact.notification.person_id,))
             case matching.MatchingRequested() | matching.MatchingProgressed() | matching.MatchingCompleted():
-                changes.setdefault(("run", fact.key), set()).add(fact.run.cohort_id)
+                changes[fact.key] = Change("run", fact.key, (fact.run.cohort_id,))
             case _:
                 pass
-    await notify(tx, [Change(kind=kind, key=key, about=frozenset(about)) for (kind, key), about in changes.items()])
+    await notify(tx, changes.values())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from chassis.database import Transaction
 from chassis.identity import KeySource, TokenRefused, claimed_issuer, verify_access_token
@@ -31,6 +31,9 @@ class Doorkeeper:
     audience: str
     operator_issuer: str
     begin: Begin
+    trusted: set[str] = field(
+        default_factory=set
+    )  # issuers of which a token was valid; asked again with each token all the same
 
     async def authenticate(self, authorization: str) -> Authenticated:
         """The holder of an ``Authorization: Bearer …`` header, or TokenRefused with what is wrong."""
@@ -47,10 +50,12 @@ class Doorkeeper:
             )
             operator = Actor(roles=(Role.OPERATOR,), subject=claims.subject)
             return Authenticated(viewer=operator, until=claims.expires_at)
-        # An issuer that no organization has is refused before anything is fetched from it.
-        await self._known(issuer, subject="")
+        if issuer not in self.trusted:
+            # An issuer that no organization has is refused before anything is fetched from it.
+            await self._known(issuer, subject="")
         claims = await verify_access_token(token, keys=self.keys, audience=self.audience, issuers=[issuer])
         known = await self._known(issuer, subject=claims.subject)
+        self.trusted.add(issuer)
         roles = []
         if known.person_id is not None:
             roles.append(Role.PERSON)

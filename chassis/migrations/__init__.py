@@ -71,6 +71,7 @@ CREATE TABLE consumer_generation (
 );
 
 REVOKE ALL ON consumer_generation, outbox, inbox, parked, command_log, alembic_version FROM {service}_tenant;
+REVOKE ALL ON alembic_version FROM {service}_system;
 GRANT INSERT ON outbox TO {service}_tenant;
 GRANT SELECT, INSERT, UPDATE ON command_log TO {service}_tenant;
 GRANT SELECT ON alembic_version TO {service}_system;

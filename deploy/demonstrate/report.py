@@ -13,7 +13,7 @@ from deploy.demonstrate.stage import Stage
 
 _SHOWN_PAIRS = 3
 _PAIR = (
-    "value members { person { displayName } organization { name } } language sharedWindows commonGround bridge "
+    "value members { person { id displayName } organization { name } } language sharedWindows commonGround bridge "
     "directions { need offer similarity value teacher { displayName } learner { displayName } } terms { name amount } "
     "reciprocity { sessionsLogged balance }"
 )
@@ -29,10 +29,12 @@ async def show(stage: Stage) -> dict[str, Any]:
     stage.console.rule("What came of it")
     cohort = await stage.cohort(_REPORT)
     _cohort(stage, cohort)
-    pairs = await stage.pairs(status=["ACTIVE", "COMPLETED"], fields=_PAIR)
-    best = sorted(pairs, key=lambda pair: (-((pair["reciprocity"] or {}).get("sessionsLogged") or 0), -pair["value"]))
-    for pair in best[:_SHOWN_PAIRS]:
-        _pair(stage, pair)
+    pairs = await stage.pairs(status=["ACTIVE", "COMPLETED"], fields="value members { person { id } }")
+    for pair in sorted(pairs, key=lambda pair: (-pair["value"], pair["id"]))[:_SHOWN_PAIRS]:
+        # Organizers do not see what people wrote about themselves: one of the two shows it.
+        member = stage.people[pair["members"][0]["person"]["id"]]
+        seen = await member.client.ask(f"query ($id: ID!) {{ pair(id: $id) {{ {_PAIR} }} }}", id=pair["id"])
+        _pair(stage, seen["pair"])
     facts = await asyncio.to_thread(inspect_broker.ends, stage.platform.infrastructure.kafka_bootstrap)
     mails = await asyncio.to_thread(mailbox.messages, stage.platform.mail)
     doubled = mailbox.doubled(stage.platform.mail)
@@ -88,7 +90,9 @@ def _cohort(stage: Stage, cohort: dict[str, Any]) -> None:
 
 def _pair(stage: Stage, pair: dict[str, Any]) -> None:
     names = " ⇄ ".join(f"{each['person']['displayName']} ({each['organization']['name']})" for each in pair["members"])
-    stage.console.print(f"\n[bold]{names}[/bold]  value {pair['value']:.2f}, in {pair['language']}")
+    reciprocity = pair["reciprocity"]
+    met = f"; {reciprocity['sessionsLogged']} sessions, balance {reciprocity['balance']:.2f}" if reciprocity else ""
+    stage.console.print(f"\n[bold]{names}[/bold]  value {pair['value']:.2f}, in {pair['language']}{met}")
     for each in pair["directions"]:
         stage.console.print(
             f"  {each['teacher']['displayName']} → {each['learner']['displayName']}: “{each['need']}” is met by "

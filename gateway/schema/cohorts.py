@@ -141,13 +141,8 @@ def _result(state: matching.OrganizationResult, *, withheld: bool) -> Organizati
 
 @strawberry.type(description="One of the viewer's own people without a pair, and why.")
 class Unmatched:
-    person_id: strawberry.Private[UUID]
+    person: Person = strawberry.field(description="The person.")
     reason: UnmatchedReason = strawberry.field(description="Why.")
-
-    @field("The person.")
-    async def person(self, info: Info) -> Person | None:
-        seen = await info.context.loaders.people.load(self.person_id)
-        return person(seen) if seen else None
 
 
 @strawberry.type(description="One computation over a frozen snapshot of a cohort. For its organizers and operators.")
@@ -180,10 +175,13 @@ class MatchRun(Node):
 
     @field("The viewer's own people without a pair, and why.")
     async def unmatched(self, info: Info) -> list[Unmatched]:
+        mine = [each for each in self.state.unmatched if info.context.viewer.administers(each.organization_id)]
+        seen = await info.context.loaders.people.load_many([each.person_id for each in mine])
+        # Somebody erased since then is not counted either.
         return [
-            Unmatched(person_id=each.person_id, reason=each.reason)
-            for each in self.state.unmatched
-            if info.context.viewer.administers(each.organization_id)
+            Unmatched(person=person(found), reason=each.reason)
+            for each, found in zip(mine, seen, strict=True)
+            if found is not None
         ]
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -21,27 +21,26 @@ class ListeningStopped(ConnectionError):
     """The connection that listens was lost: changes may have been missed."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class Change(NamedTuple):
     """An object changed; ``about`` are the people and cohorts whose subscribers want to know."""
 
     kind: str
     key: UUID
-    about: frozenset[UUID]
+    about: tuple[UUID, ...]
 
 
-async def notify(tx: Transaction, changes: Sequence[Change]) -> None:
+async def notify(tx: Transaction, changes: Iterable[Change]) -> None:
     """Tell all listeners when this transaction commits; about a hundred changes travel in one message."""
     payloads = list(_packed(changes))
     if payloads:
         await tx.connection.execute(_NOTIFY, {"channel": _CHANNEL, "payloads": payloads})
 
 
-def _packed(changes: Sequence[Change]) -> Iterator[str]:
+def _packed(changes: Iterable[Change]) -> Iterator[str]:
     lines: list[str] = []
     size = 0
     for change in changes:
-        line = " ".join((change.kind, change.key.hex, *sorted(each.hex for each in change.about)))
+        line = " ".join((change.kind, change.key.hex, *(each.hex for each in change.about)))
         if lines and size + len(line) + 1 > _LARGEST:
             yield "\n".join(lines)
             lines, size = [], 0
@@ -56,7 +55,7 @@ def unpacked(payload: str) -> list[Change]:
     changes = []
     for line in payload.splitlines():
         kind, key, *about = line.split(" ")
-        changes.append(Change(kind=kind, key=UUID(key), about=frozenset(map(UUID, about))))
+        changes.append(Change(kind, UUID(key), tuple(map(UUID, about))))
     return changes
 
 

@@ -36,7 +36,7 @@ from contracts.profiles import (
 from services.notifications import handlers, store
 from services.notifications.commands import change_preferences, mark_read, unsubscribe
 from services.notifications.jobs.delivery import deliver_mail
-from services.notifications.jobs.timed import ask_partners, notice_silence, settle_interrupted_mails, tell_what_waited
+from services.notifications.jobs.timed import ask_partners, notice_silence, settle_interrupted_mails, write_messages
 from services.notifications.store.people import (
     project_cohorts,
     project_contacts,
@@ -77,7 +77,7 @@ app = build(
         project_cohorts: (CohortOpened, CohortAdvanced),
     },
     timed=[
-        Timed("tell_what_waited", every=1.0, run=tell_what_waited),
+        Timed("write_messages", every=0.25, run=write_messages),
         Timed("ask_partners", every=1.0, run=ask_partners),
         Timed("notice_silence", every=1.0, run=notice_silence),
         Timed("settle_interrupted_mails", every=5.0, run=settle_interrupted_mails),
@@ -98,4 +98,5 @@ app = build(
         Setting("UNSUBSCRIBE_SECRET", hint="the key of unsubscribe links; keep it as long as mails are read"),
     ),
     catalog=store.current_facts,
+    linger=0.1,  # nobody waits for a message to the tenth of a second
 )

@@ -1,4 +1,5 @@
-"""Reactions to the facts of all owners: who is told what. Facts of different aggregates come in any order; messages wait for names."""
+"""Reactions to the facts of all owners: who is to be told what is noted here, cheaply; jobs.timed finds the words. Facts of different
+aggregates come in any order."""
 
 from __future__ import annotations
 
@@ -30,8 +31,8 @@ from contracts.matching import (
 from contracts.profiles import ProfileErased
 from services.notifications.domain import cohorts, meetings, pairs, silence
 from services.notifications.domain.preferences import forgotten_wishes
-from services.notifications.store.messages import forget, tell
-from services.notifications.store.pairs import lock_pair, save_meeting, save_pair
+from services.notifications.store.messages import forget, note
+from services.notifications.store.pairs import lock_pair, look_again, save_meeting, save_pair
 from services.notifications.store.people import erase_person, load_wishes
 
 
@@ -45,7 +46,8 @@ async def forget_person(fact: ProfileErased, tx: Transaction) -> list[Event]:
 
 async def tell_of_place(fact: EnrolmentChanged, tx: Transaction) -> list[Event]:
     """Invited, admitted, on the waiting list, or without a partner."""
-    return await tell(tx, cohorts.enrolment(fact.enrolment))
+    await note(tx, cohorts.enrolment(fact.enrolment))
+    return []
 
 
 async def follow_pair(
@@ -59,12 +61,14 @@ async def follow_pair(
         return []
     notices = pairs.notices(fact.pair, before=watched.status, actor_id=fact.actor_id, version=fact.version)
     await save_pair(tx, silence.follow(watched, pair=fact.pair, version=fact.version, at=fact.occurred_at))
-    return await tell(tx, notices)
+    await note(tx, notices)
+    return []
 
 
 async def tell_of_draft(fact: AgreementDrafted, tx: Transaction) -> list[Event]:
     """There are terms to read."""
-    return await tell(tx, meetings.agreement_drafted(fact.agreement, actor_id=fact.actor_id))
+    await note(tx, meetings.agreement_drafted(fact.agreement, actor_id=fact.actor_id))
+    return []
 
 
 async def follow_agreement(fact: AgreementSigned, tx: Transaction) -> list[Event]:
@@ -72,33 +76,37 @@ async def follow_agreement(fact: AgreementSigned, tx: Transaction) -> list[Event
     if fact.agreement.complete:
         watched = await lock_pair(tx, fact.agreement.pair_id)
         await save_pair(tx, replace(watched, cadence_days=max(fact.agreement.cadence_days, 1)))
-    return await tell(tx, meetings.agreement_signed(fact.agreement))
+    await note(tx, meetings.agreement_signed(fact.agreement))
+    return []
 
 
 async def follow_session(fact: SessionScheduled | SessionCancelled | SessionLogged, tx: Transaction) -> list[Event]:
     """Tell both of a time, a new time or none, and know when a log or the next session is due."""
-    watched = await lock_pair(tx, fact.session.pair_id)
-    if not await save_meeting(tx, fact.session, version=fact.version, at=fact.occurred_at):
-        return []
-    await save_pair(tx, watched)
-    return await tell(tx, meetings.session(fact.session))
+    if await save_meeting(tx, fact.session, version=fact.version, at=fact.occurred_at):
+        await look_again(tx, fact.session.pair_id)
+        await note(tx, meetings.session(fact.session))
+    return []
 
 
 async def ask_for_feedback(fact: FeedbackRequested, tx: Transaction) -> list[Event]:
     """Ask the author for their words."""
-    return await tell(tx, meetings.feedback_requested(fact.feedback))
+    await note(tx, meetings.feedback_requested(fact.feedback))
+    return []
 
 
 async def announce_feedback(fact: FeedbackReleased, tx: Transaction) -> list[Event]:
     """Tell the addressee that there are words for them."""
-    return await tell(tx, meetings.feedback_released(fact.feedback))
+    await note(tx, meetings.feedback_released(fact.feedback))
+    return []
 
 
 async def tell_of_introduction(fact: IntroductionAdvanced, tx: Transaction) -> list[Event]:
     """Ask the third person, tell the giver of the answer, and the two of each other."""
-    return await tell(tx, meetings.introduction(fact.introduction, ask=fact.ask_third_person_id))
+    await note(tx, meetings.introduction(fact.introduction, ask=fact.ask_third_person_id))
+    return []
 
 
 async def nudge_one_way_pairs(fact: ReciprocityAssessed, tx: Transaction) -> list[Event]:
     """Remind both when one direction stayed silent."""
-    return await tell(tx, meetings.one_way(fact.reciprocity))
+    await note(tx, meetings.one_way(fact.reciprocity))
+    return []

@@ -118,6 +118,17 @@ class TestHttp:
         response = await client.http.post("/graphql", content=b'{"query": "{viewer{subject}}"}', headers=headers)
         assert response.status_code == 415
 
+    async def test_lets_no_page_of_another_site_read_answers(self, client: Client) -> None:
+        response = await client.http.options(
+            "/graphql",
+            headers={
+                "origin": "https://evil.example",
+                "access-control-request-method": "POST",
+                "access-control-request-headers": "authorization,content-type",
+            },
+        )
+        assert "access-control-allow-origin" not in response.headers
+
     async def test_shows_graphiql_to_browsers_of_the_embedded_platform(self, client: Client) -> None:
         response = await client.http.get("/graphql", headers={"accept": "text/html"})
         assert response.status_code == 200

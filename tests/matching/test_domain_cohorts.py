@@ -99,6 +99,13 @@ class TestWindow:
         assert cohorts.move_by_time(only, now=before) == []
         assert [each.told_as for each in cohorts.move_by_time(only, now=NOW)] == [CohortOpened]
 
+    def test_is_accepted_with_the_seats_that_were_drafted_unless_others_are_given(self) -> None:
+        partners = tuple(Partner(organization_id=each, seats=7) for each in ORGANIZATIONS[:2])
+        (kept,) = drafted(a_cohort(partners=partners))
+        for seats, found in ((None, 7), (9, 9)):
+            accepted = cohorts.accept_partnership(kept, organization_id=ORGANIZATIONS[1], seats=seats, now=NOW, by=None)
+            assert accepted[-1].state.partners[1].seats == found
+
     def test_that_was_slept_through_opens_and_closes(self) -> None:
         (early,) = drafted(a_cohort(), now=NOW - timedelta(days=1))
         (only,) = cohorts.accept_partnership(

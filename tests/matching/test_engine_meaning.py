@@ -24,6 +24,23 @@ def test_similarity_does_not_meet_a_need_with_anything(similarity: Similarity) -
     assert (found < MEETS).all()
 
 
+@pytest.mark.parametrize(
+    ("need", "right", "wrong"),
+    [
+        (
+            "Wie man Fisch filetiert",
+            "Fisch ausnehmen und braten",
+            "Fliegende Bauten genehmigen lassen, ohne Nerven zu verlieren",
+        ),
+        ("Robić pierogi jak moja babcia", "Pierogi, uszka i barszcz", "Jak spać i żyć, kiedy pracuje się na noce"),
+        ("Usar mi celular para cobrar", "Usar el celular para pagar y vender", "Cocina de la huerta, sin prisa"),
+    ],
+)
+def test_similarity_is_not_about_the_language(similarity: Similarity, need: str, right: str, wrong: str) -> None:
+    ((met, unmet),) = similarity([need], [right, wrong])
+    assert met >= MEETS > unmet
+
+
 def test_similarity_of_a_text_does_not_depend_on_the_others(similarity: Similarity) -> None:
     alone = similarity(["Learn to read a balance sheet"], ["Accounting basics"])
     among = similarity(

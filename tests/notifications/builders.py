@@ -63,7 +63,9 @@ from contracts.profiles import (
 )
 
 NOON = datetime(2027, 3, 3, 12, 0, tzinfo=UTC)  # a Wednesday, nobody's quiet hours in Europe
-_PAIR_FACTS = {
+PairFact = PairProposed | PairAccepted | PairDeclined | PairActivated | PairChanged | PairEnded
+SessionFact = SessionScheduled | SessionCancelled | SessionLogged
+_PAIR_FACTS: dict[PairStatus, type[PairFact]] = {
     PairStatus.DRAFT: PairProposed,
     PairStatus.PROPOSED: PairProposed,
     PairStatus.HALF_ACCEPTED: PairAccepted,
@@ -76,7 +78,7 @@ _PAIR_FACTS = {
     PairStatus.COMPLETED: PairEnded,
     PairStatus.ENDED_EARLY: PairEnded,
 }
-_SESSION_FACTS = {
+_SESSION_FACTS: dict[SessionStatus, type[SessionFact]] = {
     SessionStatus.CANCELLED: SessionCancelled,
     SessionStatus.NO_SHOW: SessionCancelled,
     SessionStatus.HELD: SessionLogged,
@@ -182,7 +184,9 @@ class World:
         """Whom Ada can introduce; an admin of Acme."""
         return Somebody("Cy Tran", self.acme, "cy@acme.example", "es", "Europe/Madrid", person_id=self.cy_id)
 
-    def organization(self, organization_id: UUID, *, shows: tuple[ProposedField, ...] = tuple(ProposedField)) -> Event:
+    def organization(
+        self, organization_id: UUID, *, shows: tuple[ProposedField, ...] = tuple(ProposedField)
+    ) -> OrganizationRegistered:
         """Acme's admin is Cy, with an address that Cy's profile has too; Berg's is somebody without a profile."""
         acme = organization_id == self.acme
         return OrganizationRegistered(
@@ -267,7 +271,7 @@ class World:
         at: datetime | None = None,
         questions: tuple[Question, ...] = (),
         proposed: bool = True,
-    ) -> PairProposed | PairAccepted | PairDeclined | PairActivated | PairChanged | PairEnded:
+    ) -> PairFact:
         """The pair of Ada and Bo, proposed at noon with 72 hours to answer."""
         at = at or self.now
         seen = proposed and status is not PairStatus.DRAFT
@@ -375,10 +379,11 @@ class World:
         number: int = 1,
         by: UUID | None = None,
         place: str = "Room 4",
-    ) -> SessionScheduled | SessionCancelled | SessionLogged:
+    ) -> SessionFact:
         """Ada plans a session with Bo, the next day by default."""
         session_id = UUID(int=self.pair_id.int ^ (16 + number))
-        return _SESSION_FACTS.get(status, SessionScheduled)(
+        kind = _SESSION_FACTS.get(status, SessionScheduled)
+        return kind(
             key=session_id,
             version=version,
             occurred_at=at or self.now,
@@ -447,7 +452,9 @@ class World:
             ask_third_person_id=self.cy_id if status is IntroductionStatus.OFFERED else None,
         )
 
-    def reciprocity(self, *, ada_silent: int = 0, bo_silent: int = 0, sessions: int = 2, version: int = 1) -> Event:
+    def reciprocity(
+        self, *, ada_silent: int = 0, bo_silent: int = 0, sessions: int = 2, version: int = 1
+    ) -> ReciprocityAssessed:
         """The ledger of Ada and Bo."""
         return ReciprocityAssessed(
             key=UUID(int=self.pair_id.int ^ 7),

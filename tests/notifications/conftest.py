@@ -46,18 +46,24 @@ class Service:
 
     async def hear(self, *facts: Event) -> list[Event]:
         """Take facts of other owners; what they made the service say."""
-        return self._note([each.fact for each in await react(app.spec, self.database, facts)])
+        said = [each.fact for each in await react(app.spec, self.database, facts)]
+        return self._note(said) + await self.write()
 
     async def do(self, actor: Actor, kind: type[CommandT], /, **fields: Any) -> list[Event]:
         """Carry out a command; its facts."""
         command = kind(command_id=uuid4(), **fields)
         return self._note([each.fact for each in await execute(app.spec, self.database, command, actor=actor)])
 
+    async def write(self) -> list[Event]:
+        """Find the words for what was noted, as the timer does four times a second."""
+        return self._note([each.fact for each in await tick(app.spec, self.database, "write_messages")])
+
     async def time_passes(self, by: timedelta = timedelta()) -> list[Event]:
         """Move the clock, and let timed work be done until there is no more."""
         self.clock.forward(by)
         said: list[Event] = []
-        for timed in app.spec.timed:
+        # Twice: what is noted the first time is written the second.
+        for timed in (*app.spec.timed, *app.spec.timed):
             while new := [each.fact for each in await tick(app.spec, self.database, timed.name)]:
                 said += new
         return self._note(said)

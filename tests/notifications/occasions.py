@@ -13,8 +13,8 @@ def all_notices(world: World) -> list[Notice]:
     """All that can be said, in several variants; somebody is missing when a new occasion is not made here."""
     ada, bo = world.ada_id, world.bo_id
     told: list[Notice] = []
-    for place in (EnrolmentStatus.INVITED, EnrolmentStatus.ADMITTED, EnrolmentStatus.WAITLISTED):
-        told += cohorts.enrolment(world.enrolment(place).enrolment)
+    for standing in (EnrolmentStatus.INVITED, EnrolmentStatus.ADMITTED, EnrolmentStatus.WAITLISTED):
+        told += cohorts.enrolment(world.enrolment(standing).enrolment)
     for reason in (None, *UnmatchedReason):
         told += cohorts.enrolment(world.enrolment(EnrolmentStatus.UNMATCHED, reason=reason).enrolment)
     draft = world.cohort(status=CohortStatus.DRAFT, accepted=False).cohort

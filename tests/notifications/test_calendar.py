@@ -8,7 +8,7 @@ import pytest
 from icalendar import Calendar
 from icalendar.cal import Component
 
-from contracts.feedback import SessionStatus
+from contracts.feedback import Session, SessionStatus
 from services.notifications.domain.calendar import Attendee, has_calendar, invitation
 from services.notifications.domain.meetings import session
 from services.notifications.domain.messages import Notice, Occasion
@@ -39,7 +39,11 @@ def entry(
     return event
 
 
-def world_session(status: SessionStatus, *, sequence: int, place: str = "Room 4"):  # type: ignore[no-untyped-def]
+def list_of(found: object) -> list[object]:
+    return found if isinstance(found, list) else [found]
+
+
+def world_session(status: SessionStatus, *, sequence: int, place: str = "Room 4") -> Session:
     starts_at = NOON + timedelta(days=1, hours=sequence)
     return WORLD.session(status, sequence=sequence, starts_at=starts_at, place=place).session
 
@@ -66,7 +70,7 @@ def test_the_method_cancels_only_a_cancellation() -> None:
 def test_the_platform_invites_both_and_times_are_utc() -> None:
     event = entry(SessionStatus.SCHEDULED, sequence=0)
     assert str(event["ORGANIZER"]) == "MAILTO:hello@viceversa.example"
-    assert {str(each) for each in event["ATTENDEE"]} == {"MAILTO:ada@acme.example", "MAILTO:bo@berg.example"}
+    assert {str(each) for each in list_of(event["ATTENDEE"])} == {"MAILTO:ada@acme.example", "MAILTO:bo@berg.example"}
     assert event.decoded("DTSTART") == NOON + timedelta(days=1)
     assert event.decoded("DTEND") - event.decoded("DTSTART") == timedelta(minutes=60)
     assert event["DTSTART"].to_ical() == b"20270304T120000Z"

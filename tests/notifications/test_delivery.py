@@ -74,6 +74,7 @@ class PostOffice:
         if self.hold is not None:
             await self.hold.wait()
         if self.hang_up:
+            assert isinstance(server.transport, asyncio.Transport)
             server.transport.abort()
         return said
 
@@ -364,7 +365,7 @@ class TestCalendar:
                     found.append(
                         (
                             str(event["UID"]),
-                            int(event["SEQUENCE"]),
+                            int(str(event.decoded("SEQUENCE"))),
                             str(calendar["METHOD"]),
                             {str(each) for each in attendees},
                         )

@@ -17,7 +17,7 @@ async def release_pairs(
     tx: Transaction, cohort_id: UUID, *, person_id: UUID, by: UUID | None, reason: DeclineReason = DeclineReason.NO_TIME
 ) -> list[Kept[Pair]]:
     """The person's open proposals are declined, their drafts superseded. Lock the enrolment first."""
-    
+    await store.lock_seats(tx, cohort_id, people=[person_id])
     unanswered = await store.pairs_of_people(tx, [person_id], cohort_id=cohort_id, statuses=pairs.UNANSWERED)
     return pairs.release(unanswered, reason=reason, now=tx.now, by=by)
 

@@ -89,7 +89,8 @@ def draft(
 def accept_partnership(
     kept: Kept[Cohort], *, organization_id: UUID, seats: int | None, now: datetime, by: UUID | None
 ) -> list[Kept[Cohort]]:
-    """This partner takes part, with that many seats; the last acceptance opens the cohort when its time has come."""
+    """This partner takes part, with that many seats (None: as drafted); the last acceptance opens the cohort when its time has
+    come."""
     cohort = kept.state
     if cohort.status is not CohortStatus.DRAFT:
         raise AlreadyAccepted("This cohort has opened already.", remedy="Nothing is left to accept.")
@@ -100,11 +101,11 @@ def accept_partnership(
     if seats is not None and seats < 1:
         raise CohortIsWrong(
             "A partner needs at least one seat.",
-            remedy="Give a positive number of seats, or none for as many as the cohort has.",
+            remedy="Give a positive number of seats, or none to keep what was drafted.",
             problems=(Problem("seats", "Seats are a positive number.", str(seats), "Give 1 or more."),),
         )
     partners = tuple(
-        Partner(organization_id=organization_id, accepted=True, seats=seats)
+        replace(partner, accepted=True, seats=partner.seats if seats is None else seats)
         if partner.organization_id == organization_id
         else partner
         for partner in cohort.partners

@@ -8,7 +8,7 @@ from datetime import datetime
 from uuid import UUID
 
 from contracts.base import Event
-from contracts.errors import Conflict
+from contracts.errors import Conflict, Invalid
 from contracts.matching import (
     Cohort,
     CohortStatus,
@@ -24,8 +24,13 @@ from services.matching.domain.kept import Kept, changed
 
 FEWEST_PEOPLE = 2
 LONGEST_ERROR = 2_000
+LARGEST_SEED = 2**63
 
 UNFINISHED = {RunStatus.QUEUED, RunStatus.RUNNING}
+
+
+class SeedIsTooLarge(Invalid):
+    """It would not fit into a column."""
 
 
 class NobodyToMatch(Conflict):
@@ -57,8 +62,12 @@ class Result:
     unmatched: tuple[Unmatched, ...]
 
 
-def request(cohort: Cohort, *, run_id: UUID, admitted: int, now: datetime, by: UUID | None) -> Kept[MatchRun]:
+def request(
+    cohort: Cohort, *, run_id: UUID, seed: int, admitted: int, now: datetime, by: UUID | None
+) -> Kept[MatchRun]:
     """A queued run over the admitted people."""
+    if abs(seed) >= LARGEST_SEED:
+        raise SeedIsTooLarge("The seed is too large.", remedy=f"Choose a number below {LARGEST_SEED}.")
     if admitted < FEWEST_PEOPLE:
         raise NobodyToMatch(
             f"Only {admitted} admitted people are in this cohort.",

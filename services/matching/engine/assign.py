@@ -74,17 +74,15 @@ def _cover(gain: NDArray[np.int64], *, room: NDArray[np.int64], waiting: list[in
             mate[one], mate[other] = other, one
             alone -= {first, second}
     for least in (-(ONE_WAY_COST // 2), NEVER + 1):
-        # Better partners first, so that paths prefer them.
-        order = np.argsort(-gain, axis=1, kind="stable")
-        partners = [[int(other) for other in order[person] if gain[person, other] >= least] for person in range(size)]
-        neighbours = [[node for other in partners[person] for node in nodes[other]] for person in owner]
+        neighbours = _Neighbours(gain, least=least, nodes=nodes)
         dead = [False] * len(owner)
         for person in range(size):
             if stop():
                 raise Cancelled
             # An earlier path may have ended at this person's free place.
             if person in alone and not partners_of(person):
-                _augment(nodes[person][0], neighbours=neighbours, mate=mate, dead=dead, can_spare=can_spare)
+                root = nodes[person][0]
+                _augment(root, neighbours=neighbours, owner=owner, mate=mate, dead=dead, can_spare=can_spare)
     return {
         (min(owner[node], owner[other]), max(owner[node], owner[other]))
         for node, other in enumerate(mate)
@@ -92,10 +90,27 @@ def _cover(gain: NDArray[np.int64], *, room: NDArray[np.int64], waiting: list[in
     }
 
 
+class _Neighbours:
+    """The places of everybody with whom a person may be paired, better partners first; looked up when first needed."""
+
+    def __init__(self, gain: NDArray[np.int64], *, least: int, nodes: Sequence[Sequence[int]]) -> None:
+        self._gain, self._least, self._nodes = gain, least, nodes
+        self._found: dict[int, list[int]] = {}
+
+    def of(self, person: int) -> list[int]:
+        """Their nodes."""
+        if person not in self._found:
+            gain = self._gain[person]
+            partners = [other for other in np.argsort(-gain, kind="stable").tolist() if gain[other] >= self._least]
+            self._found[person] = [node for other in partners for node in self._nodes[other]]
+        return self._found[person]
+
+
 def _augment(
     root: int,
     *,
-    neighbours: Sequence[Sequence[int]],
+    neighbours: _Neighbours,
+    owner: Sequence[int],
     mate: list[int],
     dead: list[bool],
     can_spare: Callable[[int], bool],
@@ -137,7 +152,7 @@ def _augment(
 
     while queue:
         node = queue.popleft()
-        for other in neighbours[node]:
+        for other in neighbours.of(owner[node]):
             if dead[other] or base[node] == base[other] or mate[node] == other:
                 continue
             if outer[other]:

@@ -1,7 +1,8 @@
 """Similarity by meaning: how likely an offer meets a need, from 0 to 1, with the static model that wordllama's wheel carries.
 
-The arithmetic is exact, so that the same texts give the same numbers on every machine: token vectors are averaged in double
-precision, made unit length and rounded to whole multiples of 1/4096; products of those are whole numbers below 2**53.
+The same texts give the same numbers on every machine: token vectors are summed in double precision, freed of what only says
+which language it is (see ``languages``), made unit length and rounded to whole multiples of 1/4096, far above the last bits
+in which processors differ; products of those are whole numbers below 2**53, hence exact.
 """
 
 from __future__ import annotations
@@ -13,15 +14,20 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from services.matching.engine.languages import EVERYDAY
+
 NAME = "wordllama-256"
 GRAIN = 4096
 
-# Measured on needs and offers in people's own words: unrelated texts have a cosine of .03 (95 % below .18), related
-# ones lie between .2 and .75. A straight line between these two is monotone and easy to explain.
+# Measured on needs and offers in people's own words: unrelated texts have a cosine of .03 (90 % below .15), related ones lie
+# between .2 and .75. A straight line between the two is monotone and easy to explain.
 UNRELATED = 0.1
 SURELY_MET = 0.6
-MEETS = 0.2
-"""Below this an offer does not meet a need."""
+MEETS = 0.1
+"""Below this (a cosine of .15) an offer does not meet a need. A low bar on purpose: this model rates many a good offer in other
+words just above it, and whoever decides sees the similarity."""
+
+Vector = NDArray[np.float64]
 
 
 class Similarity(Protocol):
@@ -40,16 +46,20 @@ def load() -> Similarity:
     import wordllama
 
     model = wordllama.WordLlama.load(cache_dir=pathlib.Path(wordllama.__file__).parent, disable_download=True)
-    known: dict[str, NDArray[np.float64]] = {}
+    known: dict[str, Vector] = {}
 
-    def vector(text: str) -> NDArray[np.float64]:
+    def total(text: str) -> Vector:
+        # One text at a time: padding to the longest of a batch would let other people's texts change the last bits.
+        tokens = np.array(model.tokenize([text.casefold()])[0].ids, dtype=np.int64)
+        tokens = tokens[tokens < len(model.embedding)]
+        return _unit(model.embedding[tokens].astype(np.float64).sum(axis=0))
+
+    sounds = _orthonormal([_unit(np.sum([total(text) for text in texts], axis=0)) for texts in EVERYDAY.values()])
+
+    def vector(text: str) -> Vector:
         if text not in known:
-            # One text at a time: padding to the longest of a batch would let other people's texts change the last bits.
-            tokens = np.array(model.tokenize([text.casefold()])[0].ids, dtype=np.int64)
-            tokens = tokens[tokens < len(model.embedding)]
-            total = model.embedding[tokens].astype(np.float64).sum(axis=0)
-            length = np.sqrt((total * total).sum())
-            known[text] = np.rint(total / length * GRAIN) if length > 0 else np.zeros_like(total)
+            whole = total(text)
+            known[text] = np.rint(_unit(whole - (sounds @ whole) @ sounds) * GRAIN)
         return known[text]
 
     def similarity(needs: Sequence[str], offers: Sequence[str], /) -> NDArray[np.float64]:
@@ -60,3 +70,20 @@ def load() -> Similarity:
         return calibrated((left @ right.T) / GRAIN**2)
 
     return similarity
+
+
+def _unit(vector: Vector) -> Vector:
+    length = float(np.sqrt((vector * vector).sum()))
+    # Nothing is left of a text that is one of the everyday sentences: it is like no other.
+    return vector / length if length > 1e-6 else np.zeros_like(vector)
+
+
+def _orthonormal(vectors: Sequence[Vector]) -> NDArray[np.float64]:
+    """Rows that span the same space, each of length 1 and at right angles to the others (Gram and Schmidt)."""
+    rows: list[Vector] = []
+    for vector in vectors:
+        rest = vector
+        for row in rows:
+            rest = rest - (row @ rest) * row
+        rows.append(_unit(rest))
+    return np.stack(rows)

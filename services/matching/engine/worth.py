@@ -29,6 +29,7 @@ MILLION = 1_000_000
 PLATEAU = 3
 AMPLE_MINUTES = 180
 FLUENT = 5  # C1
+LEARNERS_AT_ONCE = 256  # keeps the matrix of their needs and all offers small
 
 Millionths = NDArray[np.int64]
 
@@ -133,14 +134,17 @@ def _teaches(people: Sequence[Person], *, similarity: Similarity) -> Millionths:
     column = {text: number for number, text in enumerate(texts)}
     columns = np.array([column[offer.text] for offer in offers])
     level = np.array([5 + offer.level for offer in offers], dtype=np.float64)
-    for learner in learners:
-        # One learner at a time keeps the memory at needs-of-one by offers-of-all.
-        needs = people[learner].needs
-        alike = similarity([need.text for need in needs], texts)[:, columns]
+    for at in range(0, len(learners), LEARNERS_AT_ONCE):
+        some = learners[at : at + LEARNERS_AT_ONCE]
+        needs = [need for learner in some for need in people[learner].needs]
+        asked = sorted({need.text for need in needs})
+        row = {text: number for number, text in enumerate(asked)}
+        alike = similarity(asked, texts)[[row[need.text] for need in needs]][:, columns]
         priority = np.array([3 + need.priority for need in needs], dtype=np.float64)[:, None]
         worth = np.where(alike >= MEETS, alike * priority * level / 60 * MILLION, 0.0)
-        best = np.maximum.reduceat(worth.max(axis=0), starts)
-        result[teachers, learner] = np.rint(best).astype(np.int64)
+        first_needs = np.cumsum([0] + [len(people[learner].needs) for learner in some[:-1]])
+        best = np.maximum.reduceat(np.maximum.reduceat(worth, starts, axis=1), first_needs, axis=0)
+        result[np.ix_(teachers, some)] = np.rint(best).astype(np.int64).T
     return result
 
 

@@ -17,6 +17,7 @@ _LEAST_PLANNING = timedelta(days=3)
 _LOG_WITHIN = timedelta(hours=24)
 _LOG_ESCALATES_AFTER = timedelta(days=6)
 _TO_LOG = frozenset((SessionStatus.SCHEDULED, SessionStatus.RESCHEDULED, SessionStatus.HELD))
+_ASKED = frozenset((PairStatus.PROPOSED, PairStatus.HALF_ACCEPTED))
 _TOGETHER = frozenset((PairStatus.ACTIVE, PairStatus.ON_HOLD))
 
 
@@ -161,14 +162,15 @@ def _due(silence: Silence, heard: Mapping[str, Heard], *, now: datetime) -> date
     return due if silence.until is None or (due < silence.until and now < silence.until) else None
 
 
+def may_owe(pair: WatchedPair) -> bool:
+    """Whether a pair in this status can be silent at all."""
+    return pair.status in _ASKED | _TOGETHER
+
+
 def silences(pair: WatchedPair, *, meetings: Sequence[WatchedMeeting]) -> list[Silence]:
     """All that this pair owes, now or later, if nothing happens."""
     found: list[Silence] = []
-    if (
-        pair.status in (PairStatus.PROPOSED, PairStatus.HALF_ACCEPTED)
-        and pair.proposed_at is not None
-        and pair.expires_at is not None
-    ):
+    if pair.status in _ASKED and pair.proposed_at is not None and pair.expires_at is not None:
         time = pair.expires_at - pair.proposed_at
         found.append(
             Silence(

@@ -42,6 +42,7 @@ from services.notifications.store import mails
 from services.notifications.store.messages import tell_outcome
 
 _AT_ONCE = 25
+_DIALOGUES = 3  # also the most mails that a crash can leave in doubt
 _CLAIM_SECONDS = (
     10.0  # of real time from mail to mail; a claim that runs out is taken over, and its holder may not send any more
 )
@@ -92,18 +93,25 @@ def post_of(settings: Mapping[str, str]) -> Post:
 
 
 async def deliver_mail(running: Running) -> None:
-    """Send due mails until the service stops. A server that is away is asked again with growing pauses; no mail is to blame for that."""
+    """Send due mails until the service stops, in several dialogues at once while there are many. A server that is away is asked again
+    with growing pauses; no mail is to blame for that."""
     post = post_of(running.settings)
-    pause = _LOOK_EVERY
+    pause, dialogues = _LOOK_EVERY, 1
     while not running.stopping.is_set():
-        try:
-            busy = await deliver_once(running, post) > 0
+        done = await asyncio.gather(*(deliver_once(running, post) for _ in range(dialogues)), return_exceptions=True)
+        failures = [each for each in done if isinstance(each, BaseException)]
+        for failure in failures:
+            if not isinstance(failure, ServerAway):
+                raise failure
+        most = max((each for each in done if isinstance(each, int)), default=0)
+        dialogues = _DIALOGUES if most >= _AT_ONCE else 1
+        if failures:
+            pause = min(pause * 2, _LONGEST_PAUSE)
+            log.warning("mail.server_away", error=without_address(str(failures[0]), email=""), pause=pause)
+        else:
             pause = _LOOK_EVERY
-        except ServerAway as error:
-            busy, pause = False, min(pause * 2, _LONGEST_PAUSE)
-            log.warning("mail.server_away", error=without_address(str(error), email=""), pause=pause)
-        if busy:
-            continue
+            if most:
+                continue
         try:
             await asyncio.wait_for(running.stopping.wait(), pause)
         except TimeoutError:

@@ -23,14 +23,17 @@ _NOBODY = UUID(int=0)
 _IN_HAND = (MailState.CLAIMED, MailState.SENDING, MailState.DOUBTFUL)
 
 
+def _in(state: MailState) -> sa.ColumnElement[bool]:
+    """In this state, written into the statement, so that the partial indexes serve every plan."""
+    return mail.c.state == sa.literal_column(f"'{state.value}'")
+
+
 def _lease(seconds: sa.ColumnElement[float]) -> sa.ColumnElement[datetime]:
     return sa.func.clock_timestamp() + sa.func.make_interval(0, 0, 0, 0, 0, 0, seconds)
 
 
 def _next_step() -> sa.UpdateBase:
-    is_next = (mail.c.notification_id == sa.bindparam("next", type_=sa.Uuid)) & (
-        mail.c.state == MailState.CLAIMED.value
-    )
+    is_next = (mail.c.notification_id == sa.bindparam("next", type_=sa.Uuid)) & (_in(MailState.CLAIMED))
     is_taken = mail.c.notification_id == sa.bindparam("taken", type_=sa.Uuid)
     keep = _lease(sa.bindparam("keep", type_=sa.Float))
     return (
@@ -38,8 +41,7 @@ def _next_step() -> sa.UpdateBase:
         .where(
             mail.c.claim == sa.bindparam("by", type_=sa.Uuid),
             # Also a mail that was given up as doubtful meanwhile: the server's answer puts that right.
-            (mail.c.state == MailState.CLAIMED.value)
-            | (is_taken & mail.c.state.in_([each.value for each in _IN_HAND])),
+            _in(MailState.CLAIMED) | (is_taken & mail.c.state.in_([each.value for each in _IN_HAND])),
         )
         .values(
             state=sa.case((is_taken, MailState.TAKEN.value), (is_next, MailState.SENDING.value), else_=mail.c.state),
@@ -74,8 +76,8 @@ class Job:
 
 async def lock_due(tx: Transaction, *, most: int) -> list[Job]:
     """Mails that are due on the platform's clock, and those whose claimer is gone; the oldest first."""
-    abandoned = (mail.c.state == MailState.CLAIMED.value) & (mail.c.lease_until < sa.func.clock_timestamp())
-    due = (mail.c.state == MailState.PENDING.value) & (mail.c.due_at <= tx.now)
+    abandoned = _in(MailState.CLAIMED) & (mail.c.lease_until < sa.func.clock_timestamp())
+    due = _in(MailState.PENDING) & (mail.c.due_at <= tx.now)
     rows = (
         await tx.connection.execute(
             sa.select(mail.c.notification_id, mail.c.attempts.label("tries"))
@@ -121,7 +123,7 @@ async def release(tx: Transaction, *, by: UUID) -> None:
     """Give back what a claim has not touched."""
     await tx.connection.execute(
         sa.update(mail)
-        .where(mail.c.claim == by, mail.c.state == MailState.CLAIMED.value)
+        .where(mail.c.claim == by, _in(MailState.CLAIMED))
         .values(state=MailState.PENDING.value, claim=None, lease_until=None)
     )
 
@@ -159,7 +161,7 @@ async def finish_taken(tx: Transaction, *, by: UUID | None = None) -> dict[UUID,
     whose = mail.c.claim == by if by else mail.c.lease_until < sa.func.clock_timestamp()
     rows = await tx.connection.execute(
         sa.update(mail)
-        .where(mail.c.state == MailState.TAKEN.value, whose)
+        .where(_in(MailState.TAKEN), whose)
         .values(state=MailState.SENT.value, lease_until=None)
         .returning(mail.c.notification_id, mail.c.attempts)
     )
@@ -185,7 +187,7 @@ async def lock_doubtful(tx: Transaction, *, most: int) -> list[Job]:
     rows = (
         await tx.connection.execute(
             sa.select(mail.c.notification_id, mail.c.attempts.label("tries"))
-            .where(mail.c.state == MailState.SENDING.value, mail.c.lease_until < sa.func.clock_timestamp())
+            .where(_in(MailState.SENDING), mail.c.lease_until < sa.func.clock_timestamp())
             .limit(most)
             .with_for_update(skip_locked=True)
         )

@@ -40,78 +40,76 @@ from services.notifications.store.tables import cohort, mail, message, organizat
 _PAGE = 1_000
 
 
-async def tell(tx: Transaction, notices: Sequence[Notice]) -> list[Event]:
-    """Write messages and their mails' jobs; the facts of those that are new and complete. A cause that was told already is passed over;
-    a message that names somebody who is not known yet waits (see ``tell_waiting``)."""
-    if not notices:
-        return []
-    known = await _known(tx, notices)
-    rows: list[dict[str, object]] = []
-    facts: dict[UUID, NotificationDelivered] = {}
-    for notice in notices:
-        if (reader := known.people.get(notice.person_id)) is not None and reader.erased:
-            continue
-        needs = _missing(notice, known)
-        if needs:
-            rows.append(_row(notice, tx=tx) | {"needs": sorted(needs)})
-            continue
-        fitting = _fitting(notice, known)
-        if fitting is not None:
-            composed, fact = _compose(fitting, known, tx=tx)
-            rows.append(_row(fitting, tx=tx) | _written_row(composed))
-            facts[notice.notification_id] = fact
-    if not rows:
-        return []
-    fresh = set(
-        await tx.connection.scalars(
-            insert(message).on_conflict_do_nothing().returning(message.c.notification_id),
-            [_EMPTY | row for row in rows],
-        )
-    )
-    told = [fact for notification_id, fact in facts.items() if notification_id in fresh]
-    await _queue(tx, [fact.notification for fact in told], known)
-    return list(told)
+async def note(tx: Transaction, notices: Sequence[Notice]) -> None:
+    """Note that people are to be told something; a cause that was noted before is passed over. ``write_noted`` finds the words soon."""
+    if notices:
+        rows = [
+            {
+                "notification_id": notice.notification_id,
+                "person_id": notice.person_id,
+                "kind": KIND_OF[notice.occasion].value,
+                "occasion": notice.occasion.value,
+                "cause": notice.cause,
+                "link": notice.link,
+                "people": {role: str(each) for role, each in notice.people.items()},
+                "organizations": {role: str(each) for role, each in notice.organizations.items()},
+                "cohort_id": notice.cohort_id,
+                "details": dict(notice.values),
+                "about": list(notice.about),
+                "created_at": tx.now,
+                "email": DeliveryStatus.PENDING.value,
+            }
+            for notice in notices
+        ]
+        await tx.connection.execute(_NOTE, rows)
 
 
-async def tell_waiting(tx: Transaction, *, most: int) -> list[Event]:
-    """Write the messages that waited for somebody who is known by now."""
+async def write_noted(tx: Transaction, *, most: int) -> list[Event]:
+    """Write the messages of noted causes, many at once, with the jobs of their mails; their facts. Who waits for somebody that is not
+    known yet goes on waiting."""
     need = sa.func.unnest(message.c.needs).table_valued("id", name="need").render_derived()
     is_known = (
         sa.exists().where(person.c.person_id == need.c.id, (person.c.profile_version > 0) | person.c.erased)
         | sa.exists().where(organization.c.organization_id == need.c.id)
         | sa.exists().where(cohort.c.cohort_id == need.c.id)
     )
-    rows = (
-        await tx.connection.execute(
-            sa.select(message)
-            .where(message.c.version == 0, ~sa.exists(sa.select(sa.literal(1)).select_from(need).where(~is_known)))
-            .order_by(message.c.created_at)
-            .limit(most)
-            .with_for_update(skip_locked=True)
-        )
-    ).mappings()
-    notices = [_notice(row) for row in rows]
+    rows = await tx.connection.execute(
+        sa.select(message)
+        .where(_NOTED, ~sa.exists(sa.select(sa.literal(1)).select_from(need).where(~is_known)))
+        .order_by(message.c.created_at)
+        .limit(most)
+        .with_for_update(skip_locked=True)
+    )
+    notices = [_notice(row) for row in rows.mappings()]
     if not notices:
         return []
     known = await _known(tx, notices)
-    facts: list[NotificationDelivered] = []
+    waiting: list[dict[str, object]] = []
+    dropped: list[UUID] = []
+    ready: list[tuple[Notice, Message, NotificationDelivered]] = []
     for notice in notices:
-        mine = message.c.notification_id == notice.notification_id
-        needs = _missing(notice, known)
-        if needs:  # knowing a person taught us which organization to wait for
-            await tx.connection.execute(sa.update(message).where(mine).values(needs=sorted(needs)))
+        if needs := _missing(notice, known):
+            waiting.append({"id": notice.notification_id, "needs": sorted(needs)})
             continue
         fitting = None if known.people[notice.person_id].erased else _fitting(notice, known)
         if fitting is None:
-            await tx.connection.execute(sa.delete(message).where(mine))
-            continue
-        composed, fact = _compose(fitting, known, tx=tx)
+            dropped.append(notice.notification_id)
+        else:
+            ready.append((fitting, *_compose(fitting, known, tx=tx)))
+    if waiting:
+        await tx.connection.execute(_BY_ID, waiting)
+    if dropped:
+        await tx.connection.execute(sa.delete(message).where(message.c.notification_id.in_(dropped)))
+    if ready:
         await tx.connection.execute(
-            sa.update(message).where(mine).values(**_written_row(composed), details=dict(fitting.values), needs=[])
+            _BY_ID,
+            [
+                {"id": notice.notification_id, "details": dict(notice.values), "needs": []} | _written_row(composed)
+                for notice, composed, _ in ready
+            ],
         )
-        facts.append(fact)
-    await _queue(tx, [fact.notification for fact in facts], known)
-    return list(facts)
+        await _queue(tx, [composed.notification for _, composed, _ in ready], known)
+    return [fact for _, _, fact in ready]
 
 
 async def _known(tx: Transaction, notices: Sequence[Notice]) -> Known:
@@ -209,7 +207,7 @@ async def save_messages(tx: Transaction, changed: Sequence[Message]) -> None:
     """Write messages that were loaded with a lock."""
     if changed:
         await tx.connection.execute(
-            _SAVE, [{"id": each.notification.notification_id} | _written_row(each) for each in changed]
+            _BY_ID, [{"id": each.notification.notification_id} | _written_row(each) for each in changed]
         )
 
 
@@ -234,12 +232,20 @@ async def forget(tx: Transaction, person_id: UUID) -> list[Event]:
     # Mail rows first, as the sender locks them in this order too.
     touched = sa.select(message.c.notification_id).where(theirs | about)
     await tx.connection.execute(sa.delete(mail).where(mail.c.notification_id.in_(touched)))
-    await tx.connection.execute(sa.delete(message).where(theirs | about, message.c.version == 0))
+    await tx.connection.execute(sa.delete(message).where(theirs, message.c.version == 0))
+    noted = await tx.connection.execute(sa.select(message).where(about, message.c.version == 0).with_for_update())
+    for notice in [_notice(row) for row in noted.mappings()]:
+        mine = message.c.notification_id == notice.notification_id
+        kept = without_words_of_the_gone(notice)
+        change = (
+            sa.update(message).where(mine).values(details=dict(kept.values)) if kept else sa.delete(message).where(mine)
+        )
+        await tx.connection.execute(change)
     rows = (
         await tx.connection.execute(
             sa.select(message, person, message.c.person_id.label("reader_id"))
             .outerjoin(person, person.c.person_id == message.c.person_id)
-            .where(theirs | about)
+            .where(theirs | about, message.c.version > 0)
             .order_by(message.c.notification_id)
             .with_for_update(of=message)
         )
@@ -303,34 +309,9 @@ def to_message(row: sa.RowMapping) -> Message:
     )
 
 
-_SAVE = sa.update(message).where(message.c.notification_id == sa.bindparam("id", type_=sa.Uuid))
-_EMPTY: dict[str, object] = {
-    "organization_id": None,
-    "needs": [],
-    "title": "",
-    "body": "",
-    "locale": "en",
-    "email": DeliveryStatus.PENDING.value,
-    "error": "",
-    "version": 0,
-}
-
-
-def _row(notice: Notice, *, tx: Transaction) -> dict[str, object]:
-    return {
-        "notification_id": notice.notification_id,
-        "person_id": notice.person_id,
-        "kind": KIND_OF[notice.occasion].value,
-        "occasion": notice.occasion.value,
-        "cause": notice.cause,
-        "link": notice.link,
-        "people": {role: str(each) for role, each in notice.people.items()},
-        "organizations": {role: str(each) for role, each in notice.organizations.items()},
-        "cohort_id": notice.cohort_id,
-        "details": dict(notice.values),
-        "about": list(notice.about),
-        "created_at": tx.now,
-    }
+_NOTED = message.c.version == sa.literal_column("0")  # in these words the partial index says it
+_NOTE = insert(message).on_conflict_do_nothing()
+_BY_ID = sa.update(message).where(message.c.notification_id == sa.bindparam("id", type_=sa.Uuid))
 
 
 def _written_row(changed: Message) -> dict[str, object]:

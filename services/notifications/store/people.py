@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -241,16 +242,26 @@ async def load_known(
     tx: Transaction, *, people: Iterable[UUID], organizations: Iterable[UUID], cohorts: Iterable[UUID]
 ) -> Known:
     """Everything about these, their organizations included; who is not known is not in the answer."""
-    rows = await tx.connection.execute(sa.select(person).where(person.c.person_id.in_(sorted(set(people)))))
-    persons = {
-        row["person_id"]: to_person(row) for row in rows.mappings() if row["profile_version"] > 0 or row["erased"]
-    }
-    of_people = {each.organization_id for each in persons.values() if each.organization_id}
-    organization_rows = await tx.connection.execute(
-        sa.select(organization).where(organization.c.organization_id.in_(sorted({*organizations, *of_people})))
+    rows = (
+        (
+            await tx.connection.execute(
+                sa.select(person, preferences)
+                .outerjoin(preferences, preferences.c.person_id == person.c.person_id)
+                .where(person.c.person_id.in_(sorted(set(people))), (person.c.profile_version > 0) | person.c.erased)
+            )
+        )
+        .mappings()
+        .all()
     )
-    cohort_rows = await tx.connection.execute(sa.select(cohort).where(cohort.c.cohort_id.in_(sorted(set(cohorts)))))
-    wishes = await tx.connection.execute(sa.select(preferences).where(preferences.c.person_id.in_(sorted(persons))))
+    persons = {each.person_id: each for each in (to_person(row) for row in rows)}
+    wanted = {*organizations, *(each.organization_id for each in persons.values() if each.organization_id)}
+    organization_rows: Iterable[sa.Row[Any]] = ()
+    if wanted:
+        statement = sa.select(organization).where(organization.c.organization_id.in_(sorted(wanted)))
+        organization_rows = await tx.connection.execute(statement)
+    cohort_rows: Iterable[sa.Row[Any]] = ()
+    if wanted_cohorts := sorted(set(cohorts)):
+        cohort_rows = await tx.connection.execute(sa.select(cohort).where(cohort.c.cohort_id.in_(wanted_cohorts)))
     return Known(
         people=persons,
         organizations={
@@ -269,7 +280,7 @@ async def load_known(
             )
             for row in cohort_rows
         },
-        wishes={row["person_id"]: to_preferences(row) for row in wishes.mappings()},
+        wishes={each.person_id: each for each in (to_preferences(row) for row in rows if row[preferences.c.person_id])},
     )
 
 

@@ -167,8 +167,8 @@ mail = Table(
     Column("attempts", Integer, nullable=False, server_default=_ZERO),
     _text("reply"),
     Index("mail_due", "due_at", postgresql_where=text("state = 'pending'")),
-    Index("mail_leased", "lease_until", postgresql_where=text("state IN ('claimed', 'sending')")),
-    Index("mail_claim", "claim", postgresql_where=text("state = 'claimed'")),
+    Index("mail_leased", "lease_until", postgresql_where=text("state IN ('claimed', 'sending', 'taken')")),
+    Index("mail_claim", "claim", postgresql_where=text("claim IS NOT NULL")),
     Index("mail_person", "person_id"),
 )
 

@@ -136,9 +136,11 @@ def upgrade() -> None:
         sa.Column("reply", sa.Text(), server_default=sa.text("''"), nullable=False),
         sa.PrimaryKeyConstraint("notification_id"),
     )
-    op.create_index("mail_claim", "mail", ["claim"], postgresql_where=sa.text("state = 'claimed'"))
+    op.create_index("mail_claim", "mail", ["claim"], postgresql_where=sa.text("claim IS NOT NULL"))
     op.create_index("mail_due", "mail", ["due_at"], postgresql_where=sa.text("state = 'pending'"))
-    op.create_index("mail_leased", "mail", ["lease_until"], postgresql_where=sa.text("state IN ('claimed', 'sending')"))
+    op.create_index(
+        "mail_leased", "mail", ["lease_until"], postgresql_where=sa.text("state IN ('claimed', 'sending', 'taken')")
+    )
     op.create_index("mail_person", "mail", ["person_id"])
     op.create_table(
         "preferences",

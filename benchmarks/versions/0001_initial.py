@@ -1,0 +1,26 @@
+"""Tables of the benchmarks: those of the chassis, and a read model of people as the gateway's is."""
+
+import sqlalchemy as sa
+from alembic import op
+
+from chassis.migrations import chassis_tables
+
+revision = "0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    """Make all tables."""
+    chassis_tables(op)
+    # Public knowledge of everybody: no tenant column.
+    op.create_table(
+        "person",
+        sa.Column("person_id", sa.Uuid, primary_key=True),
+        sa.Column("organization_id", sa.Uuid, nullable=False, index=True),
+        sa.Column("display_name", sa.Text, nullable=False),
+        sa.Column("job_title", sa.Text, nullable=False),
+        sa.Column("zone", sa.Text, nullable=False),
+        sa.Column("active", sa.Boolean, nullable=False),
+        sa.Column("version", sa.Integer, nullable=False),
+        sa.Column("profile", sa.LargeBinary, nullable=False),
+    )

@@ -1,0 +1,122 @@
+"""How each language sounds when it says nothing in particular: the same few everyday sentences.
+
+A static model puts two texts of one language near each other, whatever they are about: unrelated Polish texts had a cosine
+of .46, as high as related English ones. What these sentences have in common is the language itself; ``meaning`` takes it
+out of every text. Measured on 500 needs and offers, the cosine of unrelated texts of one language fell from .20 to .04
+(German), from .33 to .08 (Spanish) and from .46 to .07 (Polish).
+"""
+
+from __future__ import annotations
+
+EVERYDAY: dict[str, tuple[str, ...]] = {
+    "en": (
+        "I would like to know how this works and whether it is worth the effort.",
+        "Somebody should show me step by step what to do.",
+        "How people find time for it besides work and family.",
+        "What I wish I had known when I was younger.",
+        "Talking about it without fear.",
+        "A small thing that I can do every day, at home or outside.",
+        "Where to begin, and what can go wrong.",
+        "Helping others to do it themselves.",
+    ),
+    "de": (
+        "Ich möchte wissen, wie das geht und ob sich die Mühe lohnt.",
+        "Jemand soll mir Schritt für Schritt zeigen, was zu tun ist.",
+        "Wie man neben Arbeit und Familie Zeit dafür findet.",
+        "Was ich gern gewusst hätte, als ich jünger war.",
+        "Ohne Angst darüber sprechen.",
+        "Eine Kleinigkeit, die ich jeden Tag zu Hause oder draußen tun kann.",
+        "Womit man anfängt und was schiefgehen kann.",
+        "Anderen helfen, es selbst zu machen.",
+    ),
+    "es": (
+        "Quisiera saber cómo funciona esto y si vale la pena el esfuerzo.",
+        "Que alguien me enseñe paso a paso lo que hay que hacer.",
+        "Cómo encuentra la gente tiempo para ello además del trabajo y la familia.",
+        "Lo que me habría gustado saber cuando era más joven.",
+        "Hablar de ello sin miedo.",
+        "Una cosa pequeña que puedo hacer cada día, en casa o fuera.",
+        "Por dónde empezar y qué puede salir mal.",
+        "Ayudar a otros a hacerlo por sí mismos.",
+    ),
+    "pl": (
+        "Chciałabym wiedzieć, jak to działa i czy warto się starać.",
+        "Ktoś powinien mi pokazać krok po kroku, co trzeba zrobić.",
+        "Jak ludzie znajdują na to czas obok pracy i rodziny.",
+        "Co chciałbym był wiedzieć, kiedy byłem młodszy.",
+        "Rozmawiać o tym bez strachu.",
+        "Mała rzecz, którą mogę robić codziennie w domu albo na dworze.",
+        "Od czego zacząć i co może pójść źle.",
+        "Pomagać innym, żeby robili to sami.",
+    ),
+    "fr": (
+        "J'aimerais savoir comment cela marche et si cela en vaut la peine.",
+        "Que quelqu'un me montre pas à pas ce qu'il faut faire.",
+        "Comment les gens trouvent le temps à côté du travail et de la famille.",
+        "Ce que j'aurais voulu savoir quand j'étais plus jeune.",
+        "En parler sans peur.",
+        "Une petite chose que je peux faire chaque jour, à la maison ou dehors.",
+        "Par où commencer et ce qui peut mal tourner.",
+        "Aider les autres à le faire eux-mêmes.",
+    ),
+    "it": (
+        "Vorrei sapere come funziona e se ne vale la pena.",
+        "Qualcuno mi mostri passo dopo passo che cosa bisogna fare.",
+        "Come la gente trova il tempo oltre al lavoro e alla famiglia.",
+        "Quello che avrei voluto sapere quando ero più giovane.",
+        "Parlarne senza paura.",
+        "Una piccola cosa che posso fare ogni giorno, a casa o fuori.",
+        "Da dove cominciare e che cosa può andare storto.",
+        "Aiutare gli altri a farlo da soli.",
+    ),
+    "pt": (
+        "Gostaria de saber como isto funciona e se vale a pena o esforço.",
+        "Que alguém me mostre passo a passo o que é preciso fazer.",
+        "Como as pessoas encontram tempo para isso além do trabalho e da família.",
+        "O que eu gostaria de ter sabido quando era mais nova.",
+        "Falar disso sem medo.",
+        "Uma coisa pequena que posso fazer todos os dias, em casa ou fora.",
+        "Por onde começar e o que pode correr mal.",
+        "Ajudar os outros a fazê-lo sozinhos.",
+    ),
+    "nl": (
+        "Ik wil graag weten hoe dit werkt en of het de moeite waard is.",
+        "Iemand moet mij stap voor stap laten zien wat ik moet doen.",
+        "Hoe mensen er tijd voor vinden naast werk en gezin.",
+        "Wat ik graag had geweten toen ik jonger was.",
+        "Erover praten zonder angst.",
+        "Een kleinigheid die ik elke dag thuis of buiten kan doen.",
+        "Waar je begint en wat er mis kan gaan.",
+        "Anderen helpen om het zelf te doen.",
+    ),
+    "sv": (
+        "Jag skulle vilja veta hur det fungerar och om det är värt mödan.",
+        "Någon borde visa mig steg för steg vad jag ska göra.",
+        "Hur folk hittar tid för det vid sidan av arbete och familj.",
+        "Vad jag önskar att jag hade vetat när jag var yngre.",
+        "Att prata om det utan rädsla.",
+        "En liten sak som jag kan göra varje dag, hemma eller ute.",
+        "Var man börjar och vad som kan gå fel.",
+        "Att hjälpa andra att göra det själva.",
+    ),
+    "cs": (
+        "Chtěla bych vědět, jak to funguje a jestli to stojí za námahu.",
+        "Někdo by mi měl krok za krokem ukázat, co mám dělat.",
+        "Jak si na to lidé najdou čas vedle práce a rodiny.",
+        "Co bych byl rád věděl, když jsem byl mladší.",
+        "Mluvit o tom beze strachu.",
+        "Malá věc, kterou mohu dělat každý den doma nebo venku.",
+        "Kde začít a co se může pokazit.",
+        "Pomáhat druhým, aby to dělali sami.",
+    ),
+    "tr": (
+        "Bunun nasıl çalıştığını ve çabaya değip değmediğini bilmek istiyorum.",
+        "Biri bana ne yapılacağını adım adım göstermeli.",
+        "İnsanlar iş ve aile dışında buna nasıl zaman buluyor.",
+        "Daha gençken bilmiş olmayı istediğim şeyler.",
+        "Korkmadan bunun hakkında konuşmak.",
+        "Her gün evde ya da dışarıda yapabileceğim küçük bir şey.",
+        "Nereden başlanır ve ne ters gidebilir.",
+        "Başkalarının bunu kendi başına yapmasına yardım etmek.",
+    ),
+}
