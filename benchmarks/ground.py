@@ -73,7 +73,10 @@ def fact(number: int, *, people: int) -> ProfileUpdated:
             zone="Europe/Warsaw",
             languages=(Language(code="pl"), Language(code="en")),
             availability=(Window(weekday=1, start=540, end=660), Window(weekday=3, start=600, end=720)),
-            offers=(Offer(text="Short video editing on a phone", level=4), Offer(text="Reading charts of blood values")),
+            offers=(
+                Offer(text="Short video editing on a phone", level=4),
+                Offer(text="Reading charts of blood values"),
+            ),
             needs=(Need(text="How to speak in front of a large group", priority=3), Need(text="Spreadsheets")),
             facets=Facets(career_stage="early", industry="health", function="care"),
         ),

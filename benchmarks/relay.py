@@ -101,7 +101,9 @@ async def measure(on: Ground, *, facts: int, seconds: float) -> tuple[list[Round
             raw_topic = await asyncio.to_thread(on.topic, f"raw-{len(rounds)}")
             raw = await raw_rate(on, [Outgoing(raw_topic, r.key, r.value, r.headers) for r in records])
             rounds.append(Round(relay, raw))
-            print(f"round {len(rounds)}: relay {relay:10,.0f} facts/s   raw {raw:10,.0f} records/s   ratio {relay / raw:.2f}")
+            print(
+                f"round {len(rounds)}: relay {relay:10,.0f} facts/s   raw {raw:10,.0f} records/s   ratio {relay / raw:.2f}"
+            )
     finally:
         await connection.close()
     return rounds, size

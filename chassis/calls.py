@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeVar
@@ -14,6 +15,7 @@ from chassis.wire import Problems, decode_recorded, refusal_from
 from contracts.base import Actor, Command, Query, Recorded, Undecodable, decode, encode
 
 AnswerT = TypeVar("AnswerT")
+_PAUSES = (0.05, 0.25)  # seconds before asking again
 
 
 class ServiceUnavailable(Exception):
@@ -51,6 +53,19 @@ class Services:
         """A private read. A Refusal or ServiceUnavailable otherwise."""
         return decode(answer, await self._post("queries", query, actor))
 
+    async def _answer(self, service: str, url: str, *, content: bytes, headers: Mapping[str, str]) -> httpx.Response:
+        # A connection may break under a request, above all while a service restarts. Asking again is safe: the owner knows the
+        # command id, and carries it out once.
+        for pause in _PAUSES:
+            try:
+                return await self.client.post(url, content=content, headers=headers)
+            except (httpx.NetworkError, httpx.RemoteProtocolError):
+                await asyncio.sleep(pause)
+        try:
+            return await self.client.post(url, content=content, headers=headers)
+        except httpx.HTTPError as error:
+            raise ServiceUnavailable(service, repr(error)) from error
+
     async def _post(self, kind: str, message: Command | Query, actor: Actor) -> bytes:
         service = owner_of(type(message))
         headers = {
@@ -61,12 +76,8 @@ class Services:
             trace = telemetry.traceparent()
             if trace:
                 headers["traceparent"] = trace
-            try:
-                response = await self.client.post(
-                    f"{self.urls[service]}/{kind}/{message.WIRE}", content=encode(message), headers=headers
-                )
-            except httpx.HTTPError as error:
-                raise ServiceUnavailable(service, repr(error)) from error
+            url = f"{self.urls[service]}/{kind}/{message.WIRE}"
+            response = await self._answer(service, url, content=encode(message), headers=headers)
         if response.status_code == httpx.codes.OK:
             return response.content
         try:

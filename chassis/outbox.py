@@ -12,7 +12,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4, uuid5
 
@@ -45,14 +45,16 @@ _INSERT = sa.text(
     "CAST(:payloads AS bytea[]), CAST(:times AS timestamptz[]), CAST(:traces AS text[])) "
     "ON CONFLICT DO NOTHING"
 )
+# As text: the record wants it so, and Python takes longer to make the objects and format them again.
 _NEXT = """
-SELECT seq, fact_id, topic, key, wire, payload, occurred_at, traceparent, recorded_at FROM outbox
-WHERE published_at IS NULL ORDER BY seq LIMIT $1
+SELECT seq, topic, key::text, payload, fact_id::text, wire, occurred_at::text, traceparent FROM outbox
+WHERE published_at IS NULL AND seq <> ALL($2::bigint[]) ORDER BY seq LIMIT $1
 """
+_OLDEST = "SELECT recorded_at FROM outbox WHERE published_at IS NULL ORDER BY seq LIMIT 1"
 _MARK = "UPDATE outbox SET published_at = clock_timestamp() WHERE seq = ANY($1::bigint[])"
 _PRUNE = sa.text(
     "DELETE FROM outbox WHERE seq IN (SELECT seq FROM outbox WHERE published_at < clock_timestamp() - make_interval(days => :days) "
-    "LIMIT :most FOR UPDATE SKIP LOCKED)"
+    "ORDER BY seq LIMIT :most FOR UPDATE SKIP LOCKED)"
 )
 
 log = structlog.get_logger(__name__)
@@ -113,6 +115,15 @@ async def emitted_since(tx: Transaction, seq: int) -> set[tuple[str, UUID]]:
     return set(map(tuple, await tx.connection.execute(_SINCE, {"seq": seq})))
 
 
+async def forget(tx: Transaction, facts: Sequence[Event]) -> list[Event]:
+    """Delete what the outbox and the command log still keep of these facts' aggregates: for erasure, whose facts supersede all
+    earlier ones of their keys. Returns the facts, ready to be recorded. What is not yet published stays until it is."""
+    keys = {"keys": list({fact.key for fact in facts})}
+    await tx.connection.execute(sa.text("SELECT forget_facts(CAST(:keys AS uuid[]))"), keys)
+    await tx.connection.execute(sa.text("SELECT forget_answers(CAST(:keys AS uuid[]))"), keys)
+    return list(facts)
+
+
 async def prune(tx: Transaction, *, days: int) -> bool:
     """Forget some of the facts published more than ``days`` ago; whether there are more of them."""
     return (await tx.connection.execute(_PRUNE, {"days": days, "most": _PRUNED_AT_ONCE})).rowcount == _PRUNED_AT_ONCE
@@ -122,13 +133,20 @@ def cloud_event(
     *, fact_id: UUID, wire: str, source: str, occurred_at: datetime, traceparent: str
 ) -> list[tuple[str, bytes]]:
     """The CloudEvents headers (Kafka binding, binary mode) of one fact."""
+    return _headers(str(fact_id), source, wire, occurred_at.astimezone(UTC).isoformat(), traceparent)
+
+
+_VERSION, _CONTENT = ("ce_specversion", b"1.0"), ("content-type", b"application/json")
+
+
+def _headers(fact_id: str, source: str, wire: str, time: str, traceparent: str) -> list[tuple[str, bytes]]:
     headers = [
-        ("ce_specversion", b"1.0"),
-        ("ce_id", str(fact_id).encode()),
+        _VERSION,
+        ("ce_id", fact_id.encode()),
         ("ce_source", source.encode()),
         ("ce_type", wire.encode()),
-        ("ce_time", occurred_at.isoformat().encode()),
-        ("content-type", b"application/json"),
+        ("ce_time", time.encode()),
+        _CONTENT,
     ]
     if traceparent:
         headers.append(("traceparent", traceparent.encode()))
@@ -182,7 +200,14 @@ class Relay:
             self.dsn,
             timeout=5,
             command_timeout=30,
-            server_settings={"application_name": f"viceversa-{self.service}-relay"},
+            server_settings={
+                "application_name": f"viceversa-{self.service}-relay",
+                # A mark that a crash takes back means publishing again what consumers know: no reason to wait for the disk.
+                "synchronous_commit": "off",
+                "timezone": "UTC",
+                # Lists of row numbers are looked up by hash only when the plan is made for them.
+                "plan_cache_mode": "force_custom_plan",
+            },
         )
         try:
             yield connection
@@ -203,45 +228,58 @@ class Relay:
         log.info("relay.active")
         while True:
             woken.clear()
-            sent = await self._publish_next(connection)
+            await self._measure_age(connection)
+            sent = await self._publish_all(connection)
             self._failures = 0
             self.heartbeat = time.monotonic()
             if not sent and self._stopping.is_set():
                 return
             if not sent:
                 await self._wait_for(woken)
-                await asyncio.sleep(self.linger if woken.is_set() else 0)
 
-    async def _publish_next(self, connection: asyncpg.Connection[Any]) -> int:
-        rows = await connection.fetch(_NEXT, self.batch)
-        self._measure_age(rows)
-        if not rows:
-            return 0
+    async def _publish_all(self, connection: asyncpg.Connection[Any]) -> int:
+        """Publish until nothing is left; how many. While one batch is on its way, the one before is marked and the next is read."""
+        sent = 0
+        published: list[int] = []
+        rows = await connection.fetch(_NEXT, self.batch, [])
+        while rows:
+            on_their_way = [row["seq"] for row in rows]
+            publishing = asyncio.create_task(self.publisher.publish(self._records(rows)))
+            try:
+                await self._mark(connection, published)
+                rows = await connection.fetch(_NEXT, self.batch, on_their_way)
+            finally:
+                # Also when the database has gone: what is on its way arrives, and is published again when it is back.
+                await asyncio.wait({publishing})
+            publishing.result()
+            published = on_their_way
+            sent += len(published)
+            self.heartbeat = time.monotonic()
+        await self._mark(connection, published)
+        return sent
+
+    async def _mark(self, connection: asyncpg.Connection[Any], published: Sequence[int]) -> None:
+        if published:
+            await connection.execute(_MARK, published)
+            self.published += len(published)
+            telemetry.PUBLISHED.labels(self.service).inc(len(published))
+
+    def _records(self, rows: Sequence[Any]) -> list[Outgoing]:
         source = f"viceversa/{self.service}"
-        await self.publisher.publish(
-            [
-                Outgoing(
-                    topic=row["topic"],
-                    key=str(row["key"]).encode(),
-                    value=row["payload"],
-                    headers=cloud_event(
-                        fact_id=row["fact_id"],
-                        wire=row["wire"],
-                        source=source,
-                        occurred_at=row["occurred_at"],
-                        traceparent=row["traceparent"],
-                    ),
-                )
-                for row in rows
-            ]
-        )
-        await connection.execute(_MARK, [row["seq"] for row in rows])
-        self.published += len(rows)
-        telemetry.PUBLISHED.labels(self.service).inc(len(rows))
-        return len(rows)
+        return [
+            # "2026-11-22 10:15:36.61+00" (the session's zone is UTC) becomes RFC 3339.
+            Outgoing(
+                topic,
+                key.encode(),
+                payload,
+                _headers(fact_id, source, wire, f"{time[:10]}T{time[11:]}:00", traceparent),
+            )
+            for _, topic, key, payload, fact_id, wire, time, traceparent in rows
+        ]
 
-    def _measure_age(self, rows: Sequence[Any]) -> None:
-        self.oldest_seconds = max(0.0, time.time() - rows[0]["recorded_at"].timestamp()) if rows else 0.0
+    async def _measure_age(self, connection: asyncpg.Connection[Any]) -> None:
+        oldest = await connection.fetchval(_OLDEST)
+        self.oldest_seconds = max(0.0, time.time() - oldest.timestamp()) if oldest else 0.0
         telemetry.OUTBOX_AGE.labels(self.service).set(self.oldest_seconds)
 
     def _note(self, event: str, error: Exception) -> None:

@@ -24,9 +24,8 @@ CREATE TABLE outbox (
     traceparent text NOT NULL DEFAULT '',
     recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     published_at timestamptz
-) WITH (fillfactor = 85, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 5000);
+) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 5000);
 CREATE INDEX outbox_unpublished ON outbox (seq) WHERE published_at IS NULL;
-CREATE INDEX outbox_published ON outbox (published_at) WHERE published_at IS NOT NULL;
 
 CREATE TABLE inbox (
     consumer text NOT NULL,
@@ -64,6 +63,12 @@ CREATE TABLE command_log (
     recorded_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 CREATE INDEX command_log_recorded ON command_log (recorded_at);
+
+CREATE FUNCTION forget_facts(keys uuid[]) RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = public AS $$
+    DELETE FROM outbox WHERE key = ANY (keys) AND published_at IS NOT NULL$$;
+CREATE FUNCTION forget_answers(keys uuid[]) RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = public AS $$
+    UPDATE command_log SET facts = '\\x5b5d'
+    WHERE EXISTS (SELECT FROM unnest(keys) AS gone WHERE position(convert_to(gone::text, 'UTF8') IN command_log.facts) > 0)$$;
 
 CREATE TABLE consumer_generation (
     consumer text PRIMARY KEY,

@@ -26,7 +26,7 @@ def play(running: Platform, *, console: Console, started: float) -> str:
 
 async def _play(running: Platform, console: Console, started: float) -> str:
     up = time.monotonic() - started
-    async with httpx.AsyncClient(timeout=30, limits=httpx.Limits(max_connections=24)) as http:
+    async with httpx.AsyncClient(timeout=30, limits=httpx.Limits(max_connections=24, keepalive_expiry=30)) as http:
         operator = Client(http, running.gateway_url, running.token("operator", "root"), "the operator")
         stage = Stage(running, http, console, partners(), operator)
         console.print(f"\nThe platform is up after {up:.1f} s; GraphQL at {running.gateway_url}/graphql")

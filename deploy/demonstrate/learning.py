@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
+from deploy import mailbox
 from deploy.demonstrate.client import all_at_once, until
 from deploy.demonstrate.stage import Somebody, Stage
 
@@ -201,7 +202,7 @@ async def _let_mail_go_out(stage: Stage) -> None:
 
         async def still() -> bool:
             nonlocal before
-            after = sum(1 for _ in (stage.platform.mail / "new").glob("*"))
+            after = mailbox.count(stage.platform.mail)
             before, quiet = after, after == before
             return quiet
 

@@ -36,16 +36,16 @@ async def show(stage: Stage) -> dict[str, Any]:
         seen = await member.client.ask(f"query ($id: ID!) {{ pair(id: $id) {{ {_PAIR} }} }}", id=pair["id"])
         _pair(stage, seen["pair"])
     facts = await asyncio.to_thread(inspect_broker.ends, stage.platform.infrastructure.kafka_bootstrap)
-    mails = await asyncio.to_thread(mailbox.messages, stage.platform.mail)
+    mails = mailbox.count(stage.platform.mail)
     doubled = mailbox.doubled(stage.platform.mail)
-    _figures(stage, facts, mails=len(mails), doubled=len(doubled))
+    _figures(stage, facts, mails=mails, doubled=len(doubled))
     return {
         "people": len(stage.people),
         "organizations": len(stage.partners),
         "refused_rows": stage.counts.get("refused_rows", 0),
         "pairs": len(pairs),
         "sessions_logged": stage.counts.get("sessions_logged", 0),
-        "mails": len(mails),
+        "mails": mails,
         "mails_doubled": len(doubled),
         "facts": sum(facts.values()),
         "value_of_bound": None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +18,8 @@ from contracts.profiles import Consent, Organization, Profile, Purpose
 from gateway.policy import TAKING_PART, Acquaintance
 from gateway.store.paging import Asked, Key, Page, read_page
 from gateway.store.tables import (
+    Moment,
+    Uuid,
     among,
     cohorts,
     consents,
@@ -168,7 +171,14 @@ _BY_NAME = [Key(people.c.name_key, str), Key(people.c.id, UUID)]
 
 def _person(viewer: Actor, tx: Transaction) -> sa.Select[Any]:
     """Each person with their organization, address, and all that connects them to the viewer: one statement for any number."""
-    me, mine = viewer.person_id, viewer.organization_id
+    statement = _statement(a_person=viewer.person_id is not None, of_an_organization=viewer.organization_id is not None)
+    return statement.params(me=viewer.person_id, mine=viewer.organization_id, now=tx.now)
+
+
+@cache
+def _statement(*, a_person: bool, of_an_organization: bool) -> sa.Select[Any]:
+    # Built once: putting it together costs more than asking it.
+    me, now = sa.bindparam("me", type_=Uuid), sa.bindparam("now", type_=Moment)
     own, theirs = enrolments.alias("own"), enrolments.alias("theirs")
     ours = sa.select(pairs.c.status).where(
         pairs.c.shown,
@@ -188,24 +198,22 @@ def _person(viewer: Actor, tx: Transaction) -> sa.Select[Any]:
         theirs.c.person_id == people.c.id,
         theirs.c.status.in_(_SEEN),
         cohorts.c.id == theirs.c.cohort_id,
-        is_partner(mine),
+        sa.bindparam("mine", type_=Uuid) == sa.any_(cohorts.c.partner_ids),
     )
     withdrawn = sa.exists().where(
         consents.c.person_id == people.c.id,
         consents.c.purpose == Purpose.MATCHING.value,
-        sa.or_(sa.not_(consents.c.granted), consents.c.until <= tx.now),
+        sa.or_(sa.not_(consents.c.granted), consents.c.until <= now),
     )
-    nothing = sa.literal(False)
+    nothing, none = sa.literal(False), sa.cast(sa.literal("{}"), sa.ARRAY(sa.Text))
     return sa.select(
         people.c.id,
         people.c.state,
         organizations.c.state.label("organization"),
         contacts.c.email,
-        (sa.func.array(ours.scalar_subquery()) if me else sa.cast(sa.literal("{}"), sa.ARRAY(sa.Text))).label(
-            "statuses"
-        ),
-        (share if me else nothing).label("share"),
-        (partner if mine else nothing).label("partner"),
+        (sa.func.array(ours.scalar_subquery()) if a_person else none).label("statuses"),
+        (share if a_person else nothing).label("share"),
+        (partner if of_an_organization else nothing).label("partner"),
         withdrawn.label("withdrawn"),
     ).select_from(
         people.outerjoin(organizations, organizations.c.id == people.c.organization_id).outerjoin(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC
 
+from chassis import outbox
 from chassis.database import Transaction
 from contracts.base import Event
 from contracts.matching import (
@@ -74,7 +75,7 @@ async def erase_person(fact: ProfileErased, tx: Transaction) -> list[Event]:
     for introduction in await store.introductions_of_person(tx, person_id):
         blank = erasure.blank_introduction(introduction, person_id=person_id, now=tx.now)
         facts += await store.keep(tx, blank)
-    return facts
+    return await outbox.forget(tx, facts)
 
 
 async def _draft(tx: Transaction, pair: KnownPair) -> list[Event]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chassis import outbox
 from chassis.database import Transaction
 from contracts.base import Event
 from contracts.feedback import AgreementSigned
@@ -61,7 +62,7 @@ async def forget_person(fact: ProfileErased, tx: Transaction) -> list[Event]:
         facts += await store.save(tx, changes)
         if cohort is not None:
             facts += await admit_waiting(tx, cohort)
-    return facts
+    return await outbox.forget(tx, facts)
 
 
 async def activate_pair(fact: AgreementSigned, tx: Transaction) -> list[Event]:

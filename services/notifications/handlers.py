@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from chassis import outbox
 from chassis.database import Transaction
 from contracts.base import Event
 from contracts.feedback import (
@@ -41,7 +42,7 @@ async def forget_person(fact: ProfileErased, tx: Transaction) -> list[Event]:
     wishes = await load_wishes(tx, fact.person_id)
     if not await erase_person(tx, fact.person_id, version=fact.version):
         return []
-    return [*await forget(tx, fact.person_id), *forgotten_wishes(wishes, now=tx.now)]
+    return await outbox.forget(tx, [*await forget(tx, fact.person_id), *forgotten_wishes(wishes, now=tx.now)])
 
 
 async def tell_of_place(fact: EnrolmentChanged, tx: Transaction) -> list[Event]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from uuid import UUID
 
+from chassis import outbox
 from chassis.database import Transaction
 from contracts.base import Event
 from contracts.profiles import (
@@ -138,7 +139,7 @@ async def erase_person(command: ErasePerson, tx: Transaction) -> list[Event]:
     await store.people.save(tx, erased.reports)
     await store.people.erase(tx, erased.erasure, words=people.words_of(person))
     await store.organizations.save(tx, erased.organization)
-    return list(erased.facts)
+    return await outbox.forget(tx, erased.facts)
 
 
 async def _locked(tx: Transaction, organization_id: UUID) -> KeptOrganization:

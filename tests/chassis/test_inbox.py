@@ -53,7 +53,7 @@ class TestBatch:
     async def test_drops_what_an_earlier_one_brought(self, inbox: Inbox, rows: Rows) -> None:
         first, second = record_of(updated("Ann"), offset=0), record_of(updated("Bo"), offset=1)
         await inbox.take([first])
-        await inbox.take([replace(first, offset=7), second])
+        await inbox.take([first._replace(offset=7), second])
         assert words(await rows.effects()) == ["Ann", "Bo"]
 
     async def test_drops_what_another_replica_is_applying_at_the_same_time(
@@ -98,9 +98,9 @@ class TestBatch:
         )
         await inbox.take(
             [
-                replace(known, offset=0, headers=strange),
+                known._replace(offset=0, headers=strange),
                 record_of(foreign, offset=1),
-                replace(known, offset=2, value=None),  # a tombstone
+                known._replace(offset=2, value=None),  # a tombstone
                 known,
             ]
         )
@@ -134,9 +134,9 @@ class TestFacts:
         await rows.all("UPDATE inbox SET seen_at = now() - interval '61 days'")
         await inbox.take([new])
         assert not await inbox.prune(days=60)
-        await inbox.take([replace(new, offset=2)])
+        await inbox.take([new._replace(offset=2)])
         assert words(await rows.effects()) == ["old", "new"]
-        await inbox.take([replace(old, offset=3)])
+        await inbox.take([old._replace(offset=3)])
         assert words(await rows.effects()) == ["old", "new", "old"]
 
 
@@ -214,7 +214,7 @@ class TestUndecodable:
         inbox = inbox_of(database)
         inbox.publisher = kafka.publisher()
         good = record_of(updated("Ann"), offset=8)
-        bad = replace(good, offset=7, key=b"\x01key", value=value, headers=tuple(headers.items()))
+        bad = good._replace(offset=7, key=b"\x01key", value=value, headers=tuple(headers.items()))
         await inbox.take([bad, good])
         (dead,) = await kafka.topics.read(TOPIC + DEAD)
         assert (dead.key, dead.value) == (b"\x01key", value)
@@ -228,7 +228,7 @@ class TestUndecodable:
         inbox = inbox_of(database)
         inbox.publisher = kafka.publisher()
         kafka.broker.kill()
-        bad = replace(record_of(updated("Ann"), offset=7), value=b"?")
+        bad = record_of(updated("Ann"), offset=7)._replace(value=b"?")
         with pytest.raises(Postponed):
             await inbox.take([bad])
         assert inbox.dead == 0

@@ -3,7 +3,6 @@
 import asyncio
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from uuid import UUID, uuid4
 
 import pytest
@@ -53,7 +52,7 @@ class TestPermanentFailure:
 
     async def test_is_kept_with_reason_handler_and_origin(self, inbox: Inbox, rows: Rows) -> None:
         (record,) = story((BAD, "poison"), begin=42)
-        await inbox.take([replace(record, partition=3)])
+        await inbox.take([record._replace(partition=3)])
         (found,) = await rows.all(
             'SELECT consumer, topic, partition, "offset", key, wire, payload, handler, reason, headers FROM parked'
         )

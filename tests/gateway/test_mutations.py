@@ -220,7 +220,7 @@ class TestReadingYourWrites:
             return answer if answer["__typename"] == "Enrolment" else None
 
         # Matching hears of the person through the broker.
-        place = await eventually(enrolled, describe="matching lets Ada enrol")
+        place = await eventually(enrolled, describe="matching lets Ada enrol", within=30, every=0.2)
         assert place["status"] in {"APPLIED", "ADMITTED"}
         assert place["person"] == {"displayName": "Ada"}
         mine = await house.client.ask(
@@ -301,7 +301,7 @@ class TestTheWayOfAPair:
                 answer = await house.do("enrol", "Enrol", "", of, cohortId=drafted["id"])
                 return answer["__typename"] == "Enrolment"
 
-            await eventually(enrolled, describe=f"{name} can enrol")
+            await eventually(enrolled, describe=f"{name} can enrol", within=30, every=0.2)
         paused = await house.do(
             "pauseEnrolment", "Cohort", "... on Enrolment { status }", token["cleo"], cohortId=drafted["id"]
         )
@@ -334,7 +334,7 @@ class TestTheWayOfAPair:
             assert found["matchRun"]["status"] != "FAILED", found
             return found["matchRun"] if found["matchRun"]["status"] == "COMPLETED" else None
 
-        assert (await eventually(completed, describe="the run completes", within=30))["pairs"] == 1
+        assert (await eventually(completed, describe="the run completes", within=30, every=0.2))["pairs"] == 1
         published = await house.do(
             "publishProposals", "Run", "... on MatchRun { published }", house.admin, runId=run["id"]
         )
@@ -343,7 +343,7 @@ class TestTheWayOfAPair:
         async def proposed() -> Any:
             return (await house.client.ask(WAITING, token["ada"]))["viewer"]["pairs"]["nodes"]
 
-        return str((await eventually(proposed, describe="Ada sees the proposal"))[0]["id"])
+        return str((await eventually(proposed, describe="Ada sees the proposal", within=30, every=0.2))[0]["id"])
 
     async def accepted(self, house: House, pair_id: str, token: dict[str, str]) -> None:
         asked = await house.do(
@@ -379,7 +379,7 @@ class TestTheWayOfAPair:
             )
             return found["pair"]["agreement"]
 
-        await eventually(drafted, describe="an agreement is drafted")
+        await eventually(drafted, describe="an agreement is drafted", within=30, every=0.2)
         changed = await house.do(
             "changeAgreement",
             "ChangeAgreement",
@@ -438,7 +438,7 @@ class TestTheWayOfAPair:
             )
             return answer if answer["__typename"] == "Session" else None
 
-        session = await eventually(scheduled, describe="a session can be planned")
+        session = await eventually(scheduled, describe="a session can be planned", within=30, every=0.2)
         moved = await house.do(
             "rescheduleSession",
             "RescheduleSession",
@@ -473,7 +473,9 @@ class TestTheWayOfAPair:
             async def due(name: str = name) -> Any:
                 return (await house.client.ask(WAITING, token[name]))["viewer"]["feedbackDue"]
 
-            given[name] = (await eventually(due, describe=f"{name} is asked for a pulse"))[0]["id"]
+            given[name] = (await eventually(due, describe=f"{name} is asked for a pulse", within=30, every=0.2))[0][
+                "id"
+            ]
         for name, status in (("ada", "SUBMITTED"), ("ben", "RELEASED")):
             submitted = await house.do(
                 "submitFeedback",
@@ -716,7 +718,7 @@ class TestRebuilding:
             # Not before every fact lies on its topic; what other tests put past the topics goes with the first rebuild.
             return tables if all(table["equal"] for table in tables) else None
 
-        tables = await eventually(rebuilt, describe="the read model equals its rebuilt self", within=20)
+        tables = await eventually(rebuilt, describe="the read model equals its rebuilt self", within=40, every=0.2)
         assert {table["table"] for table in tables} == set(READ_MODEL)
         data = await house.client.ask("{ viewer { person { id email } } }", house.person("ada"))
         assert data["viewer"]["person"] == {"id": saved["id"], "email": "ada@example.org"}

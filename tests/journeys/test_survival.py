@@ -126,11 +126,10 @@ async def _nothing_is_lost(running: Platform) -> None:
 
 
 async def _mail_is_quiet(stage: Stage) -> None:
-    folder = stage.platform.mail / "new"
     counts: list[int] = []
 
     def quiet() -> bool:
-        counts.append(len(list(folder.glob("*"))))
+        counts.append(mailbox.count(stage.platform.mail))
         return len(counts) > 4 and len(set(counts[-4:])) == 1
 
     await eventually(quiet, describe="the mail server has nothing more to take", within=30, every=0.5)

@@ -101,8 +101,6 @@ def erasing(organization: Organization, subject: str) -> ErasePerson:
 class TestErasing:
     @pytest.mark.parametrize("by", ["themselves", "admin"])
     async def test_leaves_no_word_in_any_table(self, profiles: Profiles, canary: Organization, by: str) -> None:
-        # Two tables of the chassis do keep words for a while: the outbox, whose facts are published and pruned after
-        # its retention, and the log of commands, which repeats a command's facts to whoever repeats the command.
         subject = f"E-{CANARY}"
         assert set(await tables_with(profiles, CANARY, OWN_TABLES)) == {
             "organization",
@@ -116,6 +114,27 @@ class TestErasing:
         # Only the id stays: with the trace, and where a report remembers whom the file named as manager.
         person_id = str(person_id_of(canary.organization_id, subject=subject))
         assert set(await tables_with(profiles, person_id, OWN_TABLES)) == {"erasure", "person"}
+
+    async def test_leaves_no_word_in_published_facts_and_answers(
+        self, profiles: Profiles, canary: Organization
+    ) -> None:
+        async def kept() -> tuple[int, int]:
+            async with profiles.database.begin(SYSTEM) as tx:
+                found = await tx.connection.execute(
+                    sa.text(
+                        "SELECT (SELECT count(*) FROM outbox WHERE encode(payload, 'escape') ILIKE :word), "
+                        "(SELECT count(*) FROM command_log WHERE encode(facts, 'escape') ILIKE :word)"
+                    ),
+                    {"word": f"%{CANARY}%"},
+                )
+                facts, answers = found.one()
+                return facts, answers
+
+        assert min(await kept()) > 0, "the canary sings before the erasure"
+        async with profiles.database.begin(SYSTEM) as tx:
+            await tx.connection.execute(sa.text("UPDATE outbox SET published_at = now()"))
+        await profiles.do(erasing(canary, f"E-{CANARY}"), by=themselves(canary, f"E-{CANARY}"))
+        assert await kept() == (0, 0)
 
     async def test_tells_everybody(self, profiles: Profiles, canary: Organization) -> None:
         subject = f"E-{CANARY}"
