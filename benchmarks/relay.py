@@ -38,11 +38,11 @@ async def fill(connection: asyncpg.Connection[Any], *, topic: str, facts: int) -
     """Commit facts to the outbox, as commands would have; the records that the relay will make of them."""
     found = [(uuid4(), fact(number, people=max(1, facts // 5))) for number in range(facts)]
     rows = [(fact_id, topic, each.key, each.WIRE, encode(each), each.occurred_at, "") for fact_id, each in found]
-    await connection.execute("TRUNCATE outbox")
+    await connection.execute("TRUNCATE outbox, unpublished")
     await connection.copy_records_to_table(
         "outbox", records=rows, columns=["fact_id", "topic", "key", "wire", "payload", "occurred_at", "traceparent"]
     )
-    await connection.execute("VACUUM (ANALYZE) outbox")
+    await connection.execute("VACUUM (ANALYZE) outbox, unpublished")
     await connection.execute("CHECKPOINT")
     return [
         Outgoing(
@@ -68,7 +68,7 @@ async def relay_rate(on: Ground, connection: asyncpg.Connection[Any], *, facts: 
     relay.stop()
     await running
     await publisher.close()
-    left = await connection.fetchval("SELECT count(*) FROM outbox WHERE published_at IS NULL")
+    left = await connection.fetchval("SELECT count(*) FROM unpublished")
     if left:
         raise AssertionError(f"{left} facts are still unpublished")
     return facts / seconds

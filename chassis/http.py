@@ -230,7 +230,7 @@ async def _status(running: Running) -> dict[str, object]:
             await tx.connection.execute(
                 sa.text(
                     "SELECT count(*), coalesce(extract(epoch FROM clock_timestamp() - min(recorded_at)), 0)::float "
-                    "FROM outbox WHERE published_at IS NULL"
+                    "FROM unpublished JOIN outbox USING (seq)"
                 )
             )
         ).one()

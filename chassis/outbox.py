@@ -47,14 +47,14 @@ _INSERT = sa.text(
 )
 # As text: the record wants it so, and Python takes longer to make the objects and format them again.
 _NEXT = """
-SELECT seq, topic, key::text, payload, fact_id::text, wire, occurred_at::text, traceparent FROM outbox
-WHERE published_at IS NULL AND seq <> ALL($2::bigint[]) ORDER BY seq LIMIT $1
+SELECT seq, topic, key::text, payload, fact_id::text, wire, occurred_at::text, traceparent
+FROM (SELECT seq FROM unpublished WHERE seq <> ALL($2::bigint[]) ORDER BY seq LIMIT $1) AS next JOIN outbox USING (seq) ORDER BY seq
 """
-_OLDEST = "SELECT recorded_at FROM outbox WHERE published_at IS NULL ORDER BY seq LIMIT 1"
-_MARK = "UPDATE outbox SET published_at = clock_timestamp() WHERE seq = ANY($1::bigint[])"
+_OLDEST = "SELECT recorded_at FROM outbox WHERE seq = (SELECT min(seq) FROM unpublished)"
+_MARK = "DELETE FROM unpublished WHERE seq = ANY($1::bigint[])"
 _PRUNE = sa.text(
-    "DELETE FROM outbox WHERE seq IN (SELECT seq FROM outbox WHERE published_at < clock_timestamp() - make_interval(days => :days) "
-    "ORDER BY seq LIMIT :most FOR UPDATE SKIP LOCKED)"
+    "DELETE FROM outbox WHERE seq IN (SELECT seq FROM outbox WHERE recorded_at < clock_timestamp() - make_interval(days => :days) "
+    "AND NOT EXISTS (SELECT FROM unpublished WHERE unpublished.seq = outbox.seq) ORDER BY seq LIMIT :most FOR UPDATE SKIP LOCKED)"
 )
 
 log = structlog.get_logger(__name__)
@@ -125,7 +125,7 @@ async def forget(tx: Transaction, facts: Sequence[Event]) -> list[Event]:
 
 
 async def prune(tx: Transaction, *, days: int) -> bool:
-    """Forget some of the facts published more than ``days`` ago; whether there are more of them."""
+    """Forget some of the facts recorded more than ``days`` ago, and published; whether there are more of them."""
     return (await tx.connection.execute(_PRUNE, {"days": days, "most": _PRUNED_AT_ONCE})).rowcount == _PRUNED_AT_ONCE
 
 

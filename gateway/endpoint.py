@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from datetime import timedelta
 from typing import Any
 
 import orjson
@@ -67,6 +68,7 @@ class GraphQLEndpoint(GraphQL[Context, None]):
             schema,
             allow_queries_via_get=False,
             subscription_protocols=(GRAPHQL_TRANSPORT_WS_PROTOCOL, GRAPHQL_SSE_PROTOCOL),
+            connection_init_wait_timeout=timedelta(seconds=10),
             max_subscriptions_per_connection=MOST_OPERATIONS,
             allowed_origins=origins,
         )

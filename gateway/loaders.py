@@ -279,19 +279,21 @@ class Loaders:
         # Sums over rows that the viewer may not see one by one: read by the system, after policy has said who asks.
         async with self._begin(SYSTEM) as tx:
             figures = await cohorts_store.figures(tx, cohort_id)
+            organizations, mean_value = await cohorts_store.results(tx, cohort_id)
             completed = await cohorts_store.latest_runs(tx, [cohort_id], status=RunStatus.COMPLETED)
         run = completed[0][0] if completed else MatchRun(run_id=cohort_id, cohort_id=cohort_id, status=RunStatus.QUEUED)
         reasons: dict[UnmatchedReason, int] = {}
         for each in run.unmatched:
             reasons[each.reason] = reasons.get(each.reason, 0) + 1
-        enough = run.people >= LEAST_AGGREGATE
+        people = sum(each.people for each in organizations)
+        enough = people >= LEAST_AGGREGATE
         met = 2 * figures.met >= LEAST_AGGREGATE
         return ReportSeen(
-            people=run.people,
-            matched=sum(each.matched for each in run.organizations),
-            mean_value=run.value / run.pairs if run.pairs and enough else None,
-            organizations=run.organizations,
-            withheld=policy.withheld_results(run.organizations, viewer=self.viewer),
+            people=people,
+            matched=sum(each.matched for each in organizations),
+            mean_value=mean_value if enough else None,
+            organizations=organizations,
+            withheld=policy.withheld_results(organizations, viewer=self.viewer),
             unmatched=tuple(sorted(reasons.items())) if enough else (),
             pairs=figures.pairs,
             sessions_logged=figures.sessions_logged if met else None,

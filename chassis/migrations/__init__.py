@@ -23,9 +23,21 @@ CREATE TABLE outbox (
     occurred_at timestamptz NOT NULL,
     traceparent text NOT NULL DEFAULT '',
     recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    published_at timestamptz
-) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 5000);
-CREATE INDEX outbox_unpublished ON outbox (seq) WHERE published_at IS NULL;
+    -- Tells nothing and is never changed: setting it to NULL queues the fact to be published again.
+    published_at timestamptz DEFAULT clock_timestamp()
+);
+-- The queue: which facts wait to be published. Apart, because deleting eight bytes costs a twentieth of updating a fact.
+CREATE TABLE unpublished (seq bigint PRIMARY KEY)
+    WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
+
+CREATE FUNCTION outbox_queue() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public
+    AS $$ BEGIN INSERT INTO unpublished SELECT seq FROM recorded; RETURN NULL; END $$;
+CREATE TRIGGER queue AFTER INSERT ON outbox REFERENCING NEW TABLE AS recorded
+    FOR EACH STATEMENT EXECUTE FUNCTION outbox_queue();
+CREATE FUNCTION outbox_queue_again() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public
+    AS $$ BEGIN INSERT INTO unpublished VALUES (NEW.seq) ON CONFLICT DO NOTHING; RETURN NULL; END $$;
+CREATE TRIGGER queue_again BEFORE UPDATE OF published_at ON outbox
+    FOR EACH ROW WHEN (NEW.published_at IS NULL) EXECUTE FUNCTION outbox_queue_again();
 
 CREATE TABLE inbox (
     consumer text NOT NULL,
@@ -75,7 +87,7 @@ CREATE TABLE consumer_generation (
     generation integer NOT NULL
 );
 
-REVOKE ALL ON consumer_generation, outbox, inbox, parked, command_log, alembic_version FROM {service}_tenant;
+REVOKE ALL ON consumer_generation, outbox, unpublished, inbox, parked, command_log, alembic_version FROM {service}_tenant;
 REVOKE ALL ON alembic_version FROM {service}_system;
 GRANT INSERT ON outbox TO {service}_tenant;
 GRANT SELECT, INSERT, UPDATE ON command_log TO {service}_tenant;

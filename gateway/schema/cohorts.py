@@ -116,7 +116,9 @@ class OrganizationResult:
         description="Whether the figures are withheld, because they would tell about single people."
     )
     people: int | None = strawberry.field(description="How many of its people took part.")
-    matched: int | None = strawberry.field(description="How many of them got a pair.")
+    matched: int | None = strawberry.field(
+        description="How many of them have, or had, a pair that stands: proposals that fell are not counted."
+    )
     match_rate: float | None = strawberry.field(description="matched / people, 0 to 1.")
     mean_value: float | None = strawberry.field(description="The mean value of their pairs.")
     worst_value: float | None = strawberry.field(description="The least value among their pairs.")
@@ -223,12 +225,14 @@ class ReasonCount:
     description="What an organizer wants to know. Figures about people are sums and means of at least five people, else null."
 )
 class CohortReport:
-    people: int = strawberry.field(description="How many people the latest completed run held.")
-    matched: int = strawberry.field(description="How many of them got a pair.")
+    people: int = strawberry.field(description="How many people take part, over all waves.")
+    matched: int = strawberry.field(
+        description="How many of them have, or had, a pair that stands: proposals that fell are not counted."
+    )
     match_rate: float | None = strawberry.field(description="matched / people, 0 to 1.")
-    mean_value: float | None = strawberry.field(description="The mean value of its pairs.")
+    mean_value: float | None = strawberry.field(description="The mean value of the pairs that stand.")
     organizations: list[OrganizationResult] = strawberry.field(description="How each organization fares.")
-    unmatched: list[ReasonCount] = strawberry.field(description="Why people got no pair, over all organizations.")
+    unmatched: list[ReasonCount] = strawberry.field(description="Why people got no pair in the latest completed run.")
     pairs: list[PairCount] = strawberry.field(description="How many pairs are in each state.")
     sessions_logged: int | None = strawberry.field(description="Sessions that both of the two have logged.")
     mean_balance: float | None = strawberry.field(

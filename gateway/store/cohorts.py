@@ -14,7 +14,16 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from chassis.database import Transaction
 from contracts.base import Actor, Role, decode
 from contracts.feedback import FeedbackStatus, IntroductionStatus
-from contracts.matching import Cohort, CohortStatus, Enrolment, EnrolmentStatus, MatchRun, PairStatus, RunStatus
+from contracts.matching import (
+    Cohort,
+    CohortStatus,
+    Enrolment,
+    EnrolmentStatus,
+    MatchRun,
+    OrganizationResult,
+    PairStatus,
+    RunStatus,
+)
 from gateway.store.paging import Asked, Key, Page, read_page
 from gateway.store.tables import (
     among,
@@ -157,6 +166,53 @@ async def figures(tx: Transaction, cohort_id: UUID) -> Figures:
     )
 
 
+async def results(tx: Transaction, cohort_id: UUID) -> tuple[tuple[OrganizationResult, ...], float | None]:
+    """How each organization fares over all runs and waves, and the mean value of all pairs. The caller answers for who may see it."""
+    standing = sa.and_(pairs.c.cohort_id == cohort_id, pairs.c.status.not_in(_FALLEN))
+    places = (
+        sa.select(enrolments.c.person_id, enrolments.c.organization_id)
+        .where(enrolments.c.cohort_id == cohort_id, enrolments.c.status.in_(_TAKING_PART))
+        .subquery()
+    )
+    theirs = sa.and_(standing, sa.or_(pairs.c.person_a == places.c.person_id, pairs.c.person_b == places.c.person_id))
+    rows = await tx.connection.execute(
+        sa.select(
+            places.c.organization_id,
+            sa.func.count(places.c.person_id.distinct()),
+            sa.func.count(places.c.person_id.distinct()).filter(pairs.c.id.is_not(None)),
+            sa.func.coalesce(sa.func.avg(pairs.c.value), 0.0),
+            sa.func.coalesce(sa.func.min(pairs.c.value), 0.0),
+        )
+        .select_from(places.outerjoin(pairs, theirs))
+        .group_by(places.c.organization_id)
+        .order_by(places.c.organization_id)
+    )
+    mean = await tx.connection.scalar(sa.select(sa.func.avg(pairs.c.value)).where(standing))
+    return (
+        tuple(
+            OrganizationResult(
+                organization_id=row[0],
+                people=row[1],
+                matched=row[2],
+                mean_value=float(row[3]),
+                worst_value=float(row[4]),
+            )
+            for row in rows
+        ),
+        None if mean is None else float(mean),
+    )
+
+
+_FALLEN = [status.value for status in (PairStatus.DECLINED, PairStatus.EXPIRED, PairStatus.SUPERSEDED)]
+_TAKING_PART = [
+    status.value
+    for status in (
+        EnrolmentStatus.ADMITTED,
+        EnrolmentStatus.PAUSED,
+        EnrolmentStatus.COMPLETED,
+        EnrolmentStatus.UNMATCHED,
+    )
+]
 _PLACE = sa.select(enrolments.c.state, enrolments.c.changed_at)
 _RUN = sa.select(runs.c.state, runs.c.changed_at)
 

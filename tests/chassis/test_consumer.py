@@ -34,7 +34,7 @@ async def told(kafka: Kafka, rows: Rows, count: int) -> None:
     """So many different contacts are on their topic, each key's in order; a copy may be there twice, never out of order."""
 
     async def enough() -> bool:
-        assert await rows.all("SELECT count(*) FROM outbox WHERE published_at IS NULL") == [0]
+        assert await rows.all("SELECT count(*) FROM unpublished") == [0]
         ids = {record.headers["ce_id"] for record in await kafka.topics.read(CONTACTS)}
         assert len(ids) == count
         return True
@@ -208,7 +208,7 @@ class TestShutdown:
         assert await asyncio.to_thread(child.process.wait, 15) == -signal.SIGTERM
         assert words(await rows.effects()) == ["sleepy 1.5"]
         assert await kafka.committed() == 1
-        assert await rows.one("SELECT count(*) FROM outbox WHERE published_at IS NULL") == 0
+        assert await rows.one("SELECT count(*) FROM unpublished") == 0
         assert len(await kafka.topics.read(CONTACTS)) == 1
 
     @pytest.mark.fault
@@ -224,4 +224,4 @@ class TestShutdown:
         service.child.process.send_signal(signal.SIGTERM)
         assert (await request).status_code == 200
         assert await asyncio.to_thread(service.child.process.wait, 15) == -signal.SIGTERM
-        assert await rows.one("SELECT count(*) FROM outbox WHERE published_at IS NULL") == 0
+        assert await rows.one("SELECT count(*) FROM unpublished") == 0

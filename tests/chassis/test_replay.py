@@ -29,7 +29,7 @@ async def settled(rows: Rows) -> None:
             "SELECT count(*) FROM person FULL JOIN card USING (person_id) "
             "WHERE person.version IS DISTINCT FROM card.version OR person.display_name <> card.display_name"
         )
-        waiting = await rows.one("SELECT count(*) FROM outbox WHERE published_at IS NULL")
+        waiting = await rows.one("SELECT count(*) FROM unpublished")
         return bool(different == waiting == 0)
 
     await eventually(done, describe="cards are what people are", within=20)

@@ -48,7 +48,7 @@ async def test_a_trace_flows_through_everything(
     await eventually(rows.effects, describe="Ann is greeted")
 
     async def published() -> bool:
-        return bool(await rows.one("SELECT count(*) = 0 FROM outbox WHERE published_at IS NULL"))
+        return bool(await rows.one("SELECT count(*) = 0 FROM unpublished"))
 
     await eventually(published, describe="all is published")
     mine = {

@@ -97,6 +97,8 @@ async def test_a_tenant_reaches_no_table_of_the_chassis(database: Database) -> N
         "SELECT * FROM outbox",
         "UPDATE outbox SET published_at = now()",
         "DELETE FROM outbox",
+        "SELECT * FROM unpublished",
+        "DELETE FROM unpublished",
         "SELECT * FROM inbox",
         "INSERT INTO inbox (consumer, fact_id) VALUES ('x', gen_random_uuid())",
         "SELECT * FROM parked",
