@@ -311,7 +311,7 @@ class Inbox:
         if not wanted:
             return set()
         # Sorted: two that insert the same facts in different orders would deadlock.
-        generations, ids = zip(*sorted(wanted), strict=True)
+        generations, ids = zip(*sorted(wanted, key=lambda pair: (pair[0], pair[1].int)), strict=True)
         arguments = {"consumer": self.consumer, "generations": generations, "ids": ids}
         return set(map(tuple, await tx.connection.execute(_FRESH, arguments)))
 

@@ -26,21 +26,28 @@ class Requeued:
     requeued: int
 
 
-async def reconcile(app_dsns: Mapping[str, str], *, specs: Mapping[str, Spec]) -> list[Requeued]:
-    """Compare each owner's outbox with each consumer's inbox; DSNs by deployable, each the service's own login."""
+async def reconcile(app_dsns: Mapping[str, str], *, specs: Mapping[str, Spec], repair: bool = True) -> list[Requeued]:
+    """Compare each owner's outbox with each consumer's inbox; DSNs by deployable, each the service's own login.
+
+    Without ``repair`` it only counts what would have to be published again.
+    """
     connections: dict[str, asyncpg.Connection[Any]] = {}
     try:
         for name, dsn in app_dsns.items():
             connections[name] = await asyncpg.connect(dsn)
             await connections[name].execute(f"SET ROLE {name}_system")
-        return [await _reconcile_owner(owner, connections, specs) for owner in app_dsns if specs[owner].commands]
+        return [
+            await _reconcile_owner(owner, connections, specs, repair=repair)
+            for owner in app_dsns
+            if specs[owner].commands
+        ]
     finally:
         for connection in connections.values():
             await connection.close()
 
 
 async def _reconcile_owner(
-    owner: str, connections: Mapping[str, asyncpg.Connection[Any]], specs: Mapping[str, Spec]
+    owner: str, connections: Mapping[str, asyncpg.Connection[Any]], specs: Mapping[str, Spec], *, repair: bool
 ) -> Requeued:
     outbox = connections[owner]
     checked = requeued = last = 0
@@ -60,9 +67,9 @@ async def _reconcile_owner(
             expected = [row["fact_id"] for row in rows if row["wire"] in wires]
             if expected:
                 missing |= await _unconfirmed(connection, consumer=specs[name].consumer, fact_ids=expected)
-        if missing:
+        requeued += len(missing)
+        if missing and repair:
             await outbox.execute("UPDATE outbox SET published_at = NULL WHERE fact_id = ANY($1::uuid[])", list(missing))
-            requeued += len(missing)
 
 
 async def _unconfirmed(connection: asyncpg.Connection[Any], *, consumer: str, fact_ids: list[Any]) -> set[Any]:
