@@ -20,7 +20,7 @@ from uuid import uuid4
 
 import asyncpg
 
-from benchmarks.ground import SERVICE, Ground, fact, ground
+from benchmarks.ground import SERVICE, Ground, fact, ground, run
 from chassis.broker import Outgoing, Publisher
 from chassis.outbox import Relay, cloud_event
 from contracts.base import encode
@@ -121,7 +121,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=30, help="begin no more rounds after this (default: 30)")
     chosen = parser.parse_args()
     with ground() as on:
-        rounds, size = asyncio.run(measure(on, facts=chosen.facts, seconds=chosen.seconds))
+        rounds, size = run(measure(on, facts=chosen.facts, seconds=chosen.seconds))
     relay, raw = max(each.relay for each in rounds), max(each.raw for each in rounds)
     result = {
         "facts_per_s": round(relay),

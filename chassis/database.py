@@ -92,6 +92,7 @@ def connect(
         connect_args={
             "timeout": 5,
             "command_timeout": 60,
+            "prepared_statement_cache_size": 500,  # all of a service's statements: each is parsed once per connection
             "server_settings": {"application_name": f"viceversa-{service}"},
         },
     )

@@ -236,6 +236,8 @@ class Relay:
                 return
             if not sent:
                 await self._wait_for(woken)
+                if woken.is_set():
+                    await self._wait(self.linger)
 
     async def _publish_all(self, connection: asyncpg.Connection[Any]) -> int:
         """Publish until nothing is left; how many. While one batch is on its way, the one before is marked and the next is read."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import socket
 import subprocess
 import sys
 import time
@@ -87,6 +88,8 @@ def platform(
 
     Data stays in `data_dir`, also for the next start. PlatformFailed when a part does not come up.
     """
+    if port is not None and not _is_free(port):
+        raise PlatformFailed(f"port {port} of 127.0.0.1 is in use: choose another one with --port")
     data_dir.mkdir(parents=True, exist_ok=True)
     made = _secrets(data_dir)
     with ExitStack() as stack:
@@ -178,6 +181,16 @@ def stop(running: Platform) -> None:
         if child is not None:
             child.stop(within=20)
     (running.data_dir / STATE).unlink(missing_ok=True)
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
 
 
 def _environment(running: Platform, name: str) -> dict[str, str]:

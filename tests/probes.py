@@ -96,7 +96,10 @@ class Topics:
             records: list[Record] = []
             beyond = 0
             # The embedded broker counts the last batch as one record, however many are in it: read on until nothing comes.
+            deadline = time.monotonic() + 20
             while any(consumer.position(p) < ends[p] for p in partitions) or beyond < 5:
+                if time.monotonic() > deadline:
+                    raise TimeoutError(f"{topic} ends at {ends}, and gave only {len(records)} records")
                 polled = consumer.poll(timeout_ms=100)
                 if all(consumer.position(p) >= ends[p] for p in partitions):
                     beyond = beyond + 1 if polled else 5

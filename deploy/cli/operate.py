@@ -80,14 +80,14 @@ def doctor(data: DataDir = DEFAULT_DATA) -> None:
 def status(data: DataDir = DEFAULT_DATA) -> None:
     """What each service published, applied and put aside."""
     target = find(data)
-    table = Table("service", "published", "unpublished", "oldest s", "applied", "skipped", "parked", "dead", "breaker")
+    table = Table("service", "sent", "waiting", "oldest", "applied", "skipped", "parked", "dead", "breaker")
     for name in SERVICES:
         report = target.administer(name, "status")
         table.add_row(
             name,
             str(report["published"]),
             str(report["unpublished"]),
-            f"{report['oldest_unpublished_s']:.1f}",
+            f"{report['oldest_unpublished_s']:.1f} s",
             str(report["applied"]),
             str(report["skipped"]),
             str(sum(each["count"] for each in report["parked"])),

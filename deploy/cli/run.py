@@ -16,6 +16,7 @@ from deploy.embedded import ChildFailed, temporary_folder
 from deploy.local import Platform, PlatformFailed, platform
 
 console = Console(highlight=False)
+_RESTARTS, _TRYING_SECONDS = 5, 60.0
 
 
 def add_to(app: typer.Typer) -> None:
@@ -64,21 +65,29 @@ def _stay(running: Platform) -> None:
     console.print(f"  data and logs: {running.data_dir}")
     console.print(f"  a token:       viceversa token operator root --data '{running.data_dir}'")
     console.print("  Ctrl-C stops it.")
-    restarts: dict[str, float] = {}
+    restarted: dict[str, list[float]] = {name: [] for name in running.processes}
     try:
         while True:
             time.sleep(0.5)
             for child in running.infrastructure.children:
                 child.require_running("the platform was up")
             for name, child in list(running.processes.items()):
-                if not child.running() and time.monotonic() - restarts.get(name, 0.0) > 2.0:
-                    restarts[name] = time.monotonic()
-                    console.print(
-                        f"[yellow]{name} ended with status {child.process.returncode}; starting it again[/yellow]"
-                    )
-                    running.start(name)
+                if not child.running():
+                    _start_again(running, name, restarted[name])
     except KeyboardInterrupt:
         console.print("\nstopping …")
+
+
+def _start_again(running: Platform, name: str, before: list[float]) -> None:
+    child = running.processes[name]
+    recently = [moment for moment in before if time.monotonic() - moment < _TRYING_SECONDS]
+    if len(recently) >= _RESTARTS:
+        raise PlatformFailed(
+            f"{name} ended {_RESTARTS + 1} times in a minute; the end of its log:\n{child.last_words()}"
+        )
+    before[:] = [*recently, time.monotonic()]
+    console.print(f"[yellow]{name} ended with status {child.process.returncode}; starting it again[/yellow]")
+    running.start(name)
 
 
 def _end_on_signals() -> None:
