@@ -26,10 +26,13 @@ def present() -> Schemas:
     """The promise of this build: ``{"messages": {wire: class name}, "types": {class name: JSON Schema}}``."""
     by_wire = messages()
     _, components = json_schemas(by_wire.values())
-    return {
+    promised = {
         "messages": {wire: by_wire[wire].__name__ for wire in sorted(by_wire)},
         "types": {name: components[name] for name in sorted(components)},
     }
+    # As JSON would give it back, so that it can be compared with what landed: lists for tuples.
+    schemas: Schemas = msgspec.json.decode(msgspec.json.encode(promised))
+    return schemas
 
 
 def broken_promises(landed: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

@@ -11,7 +11,7 @@ from deploy import mailbox
 from deploy.demonstrate.client import all_at_once, until
 from deploy.demonstrate.stage import Somebody, Stage
 
-_FOLLOWED, _MEETINGS, _SILENT_MEETINGS = 10, 4, 2
+_FOLLOWED, _MEETINGS, _SILENT_MEETINGS = 8, 4, 2
 _PAIR = (
     "members { person { id } } value directions { need offer teacher { id } learner { id } } sharedWindows oneWayReason"
 )
