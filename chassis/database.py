@@ -24,7 +24,9 @@ from contracts.base import Actor, Role
 if TYPE_CHECKING:
     from alembic.config import Config  # imported where it is used: a running service has no need of it
 
-CHASSIS_TABLES = frozenset({"outbox", "inbox", "parked", "command_log", "consumer_generation", "alembic_version"})
+CHASSIS_TABLES = frozenset(
+    {"outbox", "unpublished", "inbox", "parked", "command_log", "consumer_generation", "alembic_version"}
+)
 _ROOT = Path(__file__).resolve().parent.parent
 _SCOPE = sa.text(
     "SELECT set_config('role', :role, true), set_config('app.org', :organization, true), set_config('app.person', :person, true)"

@@ -15,6 +15,7 @@ import asyncpg
 from chassis.service import Spec
 
 _BATCH = 10_000
+_QUEUE_AGAIN = "INSERT INTO unpublished SELECT seq FROM outbox WHERE fact_id = ANY($1::uuid[]) ON CONFLICT DO NOTHING"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,8 @@ async def _reconcile_owner(
     checked = requeued = last = 0
     while True:
         rows = await outbox.fetch(
-            "SELECT seq, fact_id, wire FROM outbox WHERE published_at IS NOT NULL AND seq > $1 ORDER BY seq LIMIT $2",
+            "SELECT seq, fact_id, wire FROM outbox WHERE seq > $1 "
+            "AND NOT EXISTS (SELECT FROM unpublished WHERE unpublished.seq = outbox.seq) ORDER BY seq LIMIT $2",
             last,
             _BATCH,
         )
@@ -69,7 +71,7 @@ async def _reconcile_owner(
                 missing |= await _unconfirmed(connection, consumer=specs[name].consumer, fact_ids=expected)
         requeued += len(missing)
         if missing and repair:
-            await outbox.execute("UPDATE outbox SET published_at = NULL WHERE fact_id = ANY($1::uuid[])", list(missing))
+            await outbox.execute(_QUEUE_AGAIN, list(missing))
 
 
 async def _unconfirmed(connection: asyncpg.Connection[Any], *, consumer: str, fact_ids: list[Any]) -> set[Any]:

@@ -22,9 +22,7 @@ CREATE TABLE outbox (
     payload bytea NOT NULL,
     occurred_at timestamptz NOT NULL,
     traceparent text NOT NULL DEFAULT '',
-    recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    -- Tells nothing and is never changed: setting it to NULL queues the fact again, setting it to a time takes it off the queue.
-    published_at timestamptz DEFAULT clock_timestamp()
+    recorded_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 -- The queue: which facts wait to be published. Apart, because deleting eight bytes costs a twentieth of updating a fact.
 CREATE TABLE unpublished (seq bigint PRIMARY KEY)
@@ -34,12 +32,6 @@ CREATE FUNCTION outbox_queue() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
     AS $$ BEGIN INSERT INTO unpublished SELECT seq FROM recorded; RETURN NULL; END $$;
 CREATE TRIGGER queue AFTER INSERT ON outbox REFERENCING NEW TABLE AS recorded
     FOR EACH STATEMENT EXECUTE FUNCTION outbox_queue();
-CREATE FUNCTION outbox_queue_again() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public
-    AS $$ BEGIN IF NEW.published_at IS NULL
-        THEN INSERT INTO unpublished VALUES (NEW.seq) ON CONFLICT DO NOTHING; -- or:
-        ELSE DELETE FROM unpublished WHERE seq = NEW.seq; END IF; RETURN NULL; END $$;
-CREATE TRIGGER queue_again BEFORE UPDATE OF published_at ON outbox FOR EACH ROW EXECUTE FUNCTION outbox_queue_again();
-
 CREATE TABLE inbox (
     consumer text NOT NULL,
     generation integer NOT NULL DEFAULT 0,
@@ -47,7 +39,8 @@ CREATE TABLE inbox (
     seen_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (consumer, generation, fact_id)
 );
-CREATE INDEX inbox_seen ON inbox (seen_at);
+-- Rows come in this order, so the smallest of indexes will do.
+CREATE INDEX inbox_seen ON inbox USING brin (seen_at);
 
 CREATE TABLE parked (
     parked_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -115,7 +115,7 @@ async def _nothing_is_lost(running: Platform) -> None:
         for name in running.dsns:
             connection = await asyncpg.connect(running.infrastructure.postgres_admin_dsn, database=f"viceversa_{name}")
             try:
-                waiting += await connection.fetchval("SELECT count(*) FROM outbox WHERE published_at IS NULL")
+                waiting += await connection.fetchval("SELECT count(*) FROM unpublished")
                 assert await connection.fetchval("SELECT count(*) FROM parked") == 0, f"{name} parked something"
             finally:
                 await connection.close()

@@ -132,7 +132,7 @@ class TestErasing:
 
         assert min(await kept()) > 0, "the canary sings before the erasure"
         async with profiles.database.begin(SYSTEM) as tx:
-            await tx.connection.execute(sa.text("UPDATE outbox SET published_at = now()"))
+            await tx.connection.execute(sa.text("DELETE FROM unpublished"))
         await profiles.do(erasing(canary, f"E-{CANARY}"), by=themselves(canary, f"E-{CANARY}"))
         assert await kept() == (0, 0)
 
