@@ -255,7 +255,7 @@ async def measure(on: Ground, *, count: int, seconds: float) -> tuple[dict[str, 
     while rounds < 2 or time.monotonic() < until:
         rounds += 1
         found: dict[str, float] = {}
-        for name, work in {
+        lanes: dict[str, Callable[[], Awaitable[float]]] = {
             "raw": bench.raw,
             "ours": bench.ours,
             "idle": bench.idle,
@@ -263,7 +263,8 @@ async def measure(on: Ground, *, count: int, seconds: float) -> tuple[dict[str, 
             "faststream ACK_FIRST": lambda: bench.faststream(default, messages=few, work=True),
             "idle faststream NACK_ON_ERROR": lambda: bench.faststream(safe, messages=few, work=False),
             "idle faststream ACK_FIRST": lambda: bench.faststream(default, messages=some, work=False),
-        }.items():
+        }
+        for name, work in lanes.items():
             await admin.execute("TRUNCATE inbox, person")
             found[name] = await work()
             best[name] = max(best.get(name, 0.0), found[name])

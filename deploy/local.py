@@ -250,8 +250,9 @@ def _secrets(data_dir: Path) -> Secrets:
 
 def _write_state(running: Platform) -> None:
     file = running.data_dir / STATE
-    file.touch(mode=0o600)
-    file.write_text(
+    unfinished = file.with_suffix(".tmp")
+    unfinished.touch(mode=0o600)
+    unfinished.write_text(
         json.dumps(
             {
                 "gateway_url": running.gateway_url,
@@ -265,3 +266,4 @@ def _write_state(running: Platform) -> None:
             indent=2,
         )
     )
+    unfinished.rename(file)  # whoever waits for it never reads half of it

@@ -40,7 +40,10 @@ ADMIN = Actor(roles=(Role.ADMIN,), organization_id=ORG, subject="admin")
 OPERATOR = Actor(roles=(Role.OPERATOR,), subject="operator")
 PARTITIONS = 4
 
-_EMPTY = "TRUNCATE outbox, unpublished, inbox, parked, command_log, consumer_generation, person, effect, card, rebuild.card RESTART IDENTITY"
+_EMPTY = (
+    "TRUNCATE outbox, unpublished, inbox, parked, command_log, consumer_generation, person, effect, card, rebuild.card "
+    "RESTART IDENTITY"
+)
 
 
 # ---- messages ----------------------------------------------------------------------------------------------------------
