@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -58,7 +58,8 @@ class Keeper:
         """SIGKILL to every process at once, database and broker included; how many."""
         everyone = self.processes()
         for process in everyone:
-            process.send_signal(signal.SIGKILL)
+            with suppress(psutil.NoSuchProcess):  # its starter went a moment ago, and it with it
+                process.send_signal(signal.SIGKILL)
         psutil.wait_procs(everyone, timeout=10)
         assert self._process is not None
         self._process.wait(10)
