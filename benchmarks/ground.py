@@ -18,6 +18,8 @@ from kafka import KafkaAdminClient
 
 from chassis.broker import BrokerSettings, broker_settings
 from chassis.database import migrate
+from chassis.serve import collect_less
+from contracts.matching import Enrolment, EnrolmentChanged, EnrolmentStatus
 from contracts.profiles import Facets, Language, Need, Offer, Profile, ProfileUpdated, Window
 from deploy.embedded import embedded, temporary_folder
 from deploy.provision import ServiceDsns, provision
@@ -60,20 +62,21 @@ def ground() -> Iterator[Ground]:
 
 
 def run(work: Coroutine[Any, Any, Found]) -> Found:
-    """Run as the services do: on uvloop, and with quiet logs."""
+    """Run as the services do: on uvloop, with their garbage collection, and with quiet logs."""
+    collect_less()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(work)
 
 
 def fact(number: int, *, people: int) -> ProfileUpdated:
-    """One of many changes to the profiles of so many people: about 900 bytes of JSON."""
+    """One of many changes to the profiles of so many people: the largest kind of fact, about 1,150 bytes of JSON."""
     person_id = uuid5(_ROOT, str(number % people))
     organization_id = uuid5(_ROOT, f"organization {number % 7}")
     return ProfileUpdated(
         key=person_id,
-        version=1 + number // people,
-        occurred_at=_NOW,
+        version=number // people + 1,
+        occurred_at=datetime(2026, 11, 1, 12, tzinfo=UTC),
         organization_id=organization_id,
         actor_id=person_id,
         profile=Profile(
@@ -91,5 +94,24 @@ def fact(number: int, *, people: int) -> ProfileUpdated:
             ),
             needs=(Need(text="How to speak in front of a large group", priority=3), Need(text="Spreadsheets")),
             facets=Facets(career_stage="early", industry="health", function="care"),
+        ),
+    )
+
+
+def place(number: int, *, people: int) -> EnrolmentChanged:
+    """One of many changes to the places of so many people in a cohort: a fact of the usual size, about 500 bytes of JSON."""
+    person_id = uuid5(_ROOT, str(number % people))
+    return EnrolmentChanged(
+        key=person_id,
+        version=number // people + 1,
+        occurred_at=datetime(2026, 11, 1, 12, tzinfo=UTC),
+        organization_id=uuid5(_ROOT, f"organization {number % 7}"),
+        actor_id=person_id,
+        enrolment=Enrolment(
+            enrolment_id=person_id,
+            cohort_id=_ROOT,
+            person_id=person_id,
+            organization_id=uuid5(_ROOT, f"organization {number % 7}"),
+            status=EnrolmentStatus.ADMITTED,
         ),
     )

@@ -13,7 +13,7 @@ import zlib
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
@@ -22,6 +22,9 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError, Un
 DEAD = ".dead"  # suffix of the topic that takes bytes which nobody can decode
 _LARGEST_BATCH = 512 * 1024
 _LARGEST_REQUEST = 1024 * 1024
+_BREATH = 256  # records read at a stretch, some milliseconds
+
+Message = TypeVar("Message")
 
 log = structlog.get_logger(__name__)
 
@@ -40,7 +43,7 @@ class Outgoing(NamedTuple):
 
 
 class Incoming(NamedTuple):
-    """One record as it came."""
+    """One record as it came. (The client's own record has the same attributes, and is taken as it is.)"""
 
     topic: str
     partition: int
@@ -48,7 +51,7 @@ class Incoming(NamedTuple):
     key: bytes | None
     value: bytes | None
     headers: Sequence[tuple[str, bytes | None]]  # Kafka allows a header without a value
-    timestamp_ms: int
+    timestamp: int  # milliseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,18 +225,31 @@ class Postponed(Exception):
         self.seconds = seconds
 
 
+@dataclass(frozen=True, slots=True)
+class _Batch(Generic[Message]):
+    """What was fetched at once, and between which offsets of each partition it lay."""
+
+    first: Mapping[TopicPartition, int]
+    next: Mapping[TopicPartition, int]
+    messages: Sequence[Message]
+
+
 @dataclass
-class Subscription:
-    """A consumer group's member: fetches batches, hands them to ``take``, and commits their offsets once ``take`` returns."""
+class Subscription(Generic[Message]):
+    """A consumer group's member: fetches batches, hands them to ``take``, and commits their offsets once ``take`` returns.
+
+    While ``take`` works on one batch (and waits for the database), the next is fetched and ``read``: that turns a record into
+    what ``take`` understands, or None when it is of no interest.
+    """
 
     settings: BrokerSettings
     group: str
     topics: tuple[str, ...]
-    take: Callable[[Sequence[Incoming]], Awaitable[None]]
+    read: Callable[[Incoming], Message | None]
+    take: Callable[[Sequence[Message]], Awaitable[None]]
     most: int = 2_000
-    linger: float = (
-        0.0  # seconds to wait for more once something came: a transaction costs the same for one fact as for fifty
-    )
+    # Seconds to wait for more once something came: a transaction costs the same for one fact as for fifty.
+    linger: float = 0.0
     joined: bool = False
     postponed: int = 0  # how often the batch in hand has been put off
     busy_since: float | None = None  # monotonic; None while waiting for records
@@ -284,39 +300,67 @@ class Subscription:
             **self.settings.client(),
         )
 
-    async def _fetch(self, consumer: AIOKafkaConsumer) -> dict[TopicPartition, list[Any]]:
+    async def _fetch(self, consumer: AIOKafkaConsumer) -> _Batch[Message]:
         fetched: dict[TopicPartition, list[Any]] = await consumer.getmany(timeout_ms=250, max_records=self.most)
         room = self.most - sum(map(len, fetched.values()))
         if fetched and self.linger and room > 0:
             await self._wait(self.linger)
             for partition, records in (await consumer.getmany(timeout_ms=0, max_records=room)).items():
                 fetched.setdefault(partition, []).extend(records)
-        return fetched
+        messages = []
+        for number, record in enumerate(each for records in fetched.values() for each in records):
+            message = self.read(record)
+            if message is not None:
+                messages.append(message)
+            if number % _BREATH == 0:
+                await asyncio.sleep(0)  # others have their turn
+        first = {partition: records[0].offset for partition, records in fetched.items()}
+        return _Batch(first, {partition: records[-1].offset + 1 for partition, records in fetched.items()}, messages)
 
     async def _consume(self, consumer: AIOKafkaConsumer) -> None:
-        while not self._stopping.is_set():
-            fetched = await self._fetch(consumer)
-            self.heartbeat = time.monotonic()
-            if not fetched:
-                continue
-            self.joined = True
-            self.busy_since = time.monotonic()
-            try:
-                await self.take([_incoming(record) for records in fetched.values() for record in records])
-            except Postponed as later:
-                self.postponed += 1
-                log.warning("consumer.postponed", group=self.group, reason=str(later), times=self.postponed)
-                _rewind(consumer, fetched)
-                await self._wait(later.seconds * random.uniform(0.8, 1.2))
-                continue
-            finally:
-                self.busy_since = None
-            self.postponed = 0
-            try:
-                await consumer.commit({partition: records[-1].offset + 1 for partition, records in fetched.items()})
-            except (CommitFailedError, IllegalStateError, UnknownMemberIdError) as error:
-                # The partitions moved while we worked: whoever has them now sees the batch again and drops what it knows.
-                log.info("consumer.commit_superseded", group=self.group, error=str(error))
+        ahead: asyncio.Task[_Batch[Message]] | None = None
+        try:
+            while not self._stopping.is_set():
+                batch = await (ahead or self._fetch(consumer))
+                ahead = None
+                self.heartbeat = time.monotonic()
+                if not batch.first:
+                    continue
+                self.joined = True
+                ahead = asyncio.create_task(self._fetch(consumer))
+                if await self._taken(batch):
+                    await self._commit(consumer, batch)
+                else:
+                    # Not cancelled: what it has fetched would be neither here nor there. Both are fetched again, in order.
+                    _rewind(consumer, (await ahead).first)
+                    _rewind(consumer, batch.first)
+                    ahead = None
+        finally:
+            if ahead is not None:
+                ahead.cancel()
+                await asyncio.wait({ahead})
+
+    async def _taken(self, batch: _Batch[Message]) -> bool:
+        self.busy_since = time.monotonic()
+        try:
+            await self.take(batch.messages)
+        except Postponed as later:
+            self.postponed += 1
+            log.warning("consumer.postponed", group=self.group, reason=str(later), times=self.postponed)
+            self.busy_since = None
+            await self._wait(later.seconds * random.uniform(0.8, 1.2))
+            return False
+        finally:
+            self.busy_since = None
+        self.postponed = 0
+        return True
+
+    async def _commit(self, consumer: AIOKafkaConsumer, batch: _Batch[Message]) -> None:
+        try:
+            await consumer.commit(dict(batch.next))
+        except (CommitFailedError, IllegalStateError, UnknownMemberIdError) as error:
+            # The partitions moved while we worked: whoever has them now sees the batch again and drops what it knows.
+            log.info("consumer.commit_superseded", group=self.group, error=str(error))
 
     async def _wait(self, seconds: float) -> None:
         try:
@@ -326,7 +370,7 @@ class Subscription:
 
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
-    def __init__(self, subscription: Subscription) -> None:
+    def __init__(self, subscription: Subscription[Any]) -> None:
         self._subscription = subscription
 
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
@@ -337,15 +381,9 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
         log.info("consumer.assigned", group=self._subscription.group, partitions=len(assigned))
 
 
-def _rewind(consumer: AIOKafkaConsumer, fetched: Mapping[TopicPartition, Sequence[Any]]) -> None:
-    for partition, records in fetched.items():
+def _rewind(consumer: AIOKafkaConsumer, offsets: Mapping[TopicPartition, int]) -> None:
+    for partition, offset in offsets.items():
         try:
-            consumer.seek(partition, records[0].offset)
+            consumer.seek(partition, offset)
         except IllegalStateError:
             log.info("consumer.partition_moved", topic=partition.topic, partition=partition.partition)
-
-
-def _incoming(record: Any) -> Incoming:
-    return Incoming(
-        record.topic, record.partition, record.offset, record.key, record.value, record.headers, record.timestamp
-    )

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import asyncpg
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -28,9 +29,18 @@ CHASSIS_TABLES = frozenset(
     {"outbox", "unpublished", "inbox", "parked", "command_log", "consumer_generation", "alembic_version"}
 )
 _ROOT = Path(__file__).resolve().parent.parent
-_SCOPE = sa.text(
-    "SELECT set_config('role', :role, true), set_config('app.org', :organization, true), set_config('app.person', :person, true)"
-)
+
+
+class _Connection(asyncpg.Connection):  # type: ignore[misc]
+    """A connection whose transactions begin in their scope: one round trip instead of two, thousands of times."""
+
+    opening = ""
+
+    async def execute(self, query: str, *args: object, **options: Any) -> str:
+        if query.startswith("BEGIN"):
+            query += self.opening
+        status: str = await super().execute(query, *args, **options)
+        return status
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,19 +65,26 @@ class Database:
     settings: Mapping[str, str] = field(default_factory=dict)
 
     @asynccontextmanager
-    async def begin(self, actor: Actor) -> AsyncIterator[Transaction]:
-        """One transaction in the actor's scope: committed at the end, rolled back by any exception."""
+    async def begin(self, actor: Actor, *, sharing: str = "") -> AsyncIterator[Transaction]:
+        """One transaction in the actor's scope: committed at the end, rolled back by any exception.
+
+        ``sharing``: a name that others may lock exclusively; until they let go, the first statement waits.
+        """
         sees_all = actor.is_a(Role.SYSTEM) or actor.is_a(Role.OPERATOR)
+        opening = (
+            f" SET LOCAL role = '{self.service}_{'system' if sees_all else 'tenant'}';"
+            f" SET LOCAL app.org = '{actor.organization_id or ''}'; SET LOCAL app.person = '{actor.person_id or ''}';"
+        )
+        if sharing:
+            opening += f" SELECT pg_advisory_xact_lock_shared(hashtext('{sharing}'));"
         async with self.engine.connect() as connection, connection.begin():
-            await connection.execute(
-                _SCOPE,
-                {
-                    "role": f"{self.service}_{'system' if sees_all else 'tenant'}",
-                    "organization": str(actor.organization_id or ""),
-                    "person": str(actor.person_id or ""),
-                },
-            )
-            yield Transaction(connection, actor, self.clock.now(), self.service, self.settings)
+            driver = (await connection.get_raw_connection()).driver_connection
+            assert isinstance(driver, _Connection)
+            driver.opening = opening
+            try:
+                yield Transaction(connection, actor, self.clock.now(), self.service, self.settings)
+            finally:
+                driver.opening = ""
 
     async def close(self) -> None:
         """Close every connection."""
@@ -92,6 +109,7 @@ def connect(
         pool_timeout=10,
         hide_parameters=True,  # an error must not carry private words into a log
         connect_args={
+            "connection_class": _Connection,
             "timeout": 5,
             "command_timeout": 60,
             "prepared_statement_cache_size": 500,  # all of a service's statements: each is parsed once per connection

@@ -13,17 +13,19 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from operator import attrgetter
+from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
 import sqlalchemy as sa
 import structlog
+from msgspec import ValidationError, convert
 
 from chassis import outbox, telemetry
 from chassis.broker import DEAD, Incoming, Outgoing, Postponed, Publisher
 from chassis.database import Database, Transaction
 from chassis.failures import Breaker, HandlerFailed, is_away, is_transient
-from contracts.base import SYSTEM, Event, Recorded, Undecodable, UnknownType, facts
+from contracts.base import SYSTEM, Event, Recorded, Undecodable, facts
 
 Handler = Callable[[Any, Transaction], Awaitable[list[Event]]]
 Projection = Callable[[Sequence[Any], Transaction], Awaitable[None]]
@@ -33,17 +35,17 @@ _TRIES = 4
 _FOR_HANDLERS = 0  # handlers' effects are never repeated; a rebuild starts a new generation for projections alone
 _PRUNED_AT_ONCE = 5_000
 
-_SHARED = sa.text("SELECT pg_advisory_xact_lock_shared(hashtext(:consumer))")
 _EXCLUSIVE = sa.text("SELECT pg_advisory_xact_lock(hashtext(:consumer))")
 _STATE = sa.text(
     "SELECT coalesce((SELECT generation FROM consumer_generation WHERE consumer = :consumer), 0) AS generation, "
     "waiting.topics, waiting.keys FROM (SELECT array_agg(topic) AS topics, array_agg(key) AS keys FROM "
     "(SELECT DISTINCT topic, key FROM parked WHERE consumer = :consumer AND redriven_at IS NULL)) AS waiting"
 )
+# The answer is NULL when all are new, as nearly always: thousands of ids need not come back.
 _FRESH = sa.text(
-    "INSERT INTO inbox (consumer, generation, fact_id) "
-    "SELECT :consumer, * FROM unnest(CAST(:generations AS integer[]), CAST(:ids AS uuid[])) "
-    "ON CONFLICT DO NOTHING RETURNING generation, fact_id"
+    "WITH new AS (INSERT INTO inbox (consumer, generation, fact_id) "
+    "SELECT :consumer, :generation, unnest(CAST(:ids AS uuid[])) ON CONFLICT DO NOTHING RETURNING fact_id) "
+    "SELECT CASE WHEN count(*) < :wanted THEN coalesce(array_agg(fact_id), '{}') END FROM new"
 )
 _PARK = sa.text(
     'INSERT INTO parked (consumer, topic, partition, "offset", key, fact_id, wire, headers, payload, handler, reason) '
@@ -66,8 +68,7 @@ _PRUNE = sa.text(
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
+class Received(NamedTuple):
     """A decoded record."""
 
     record: Incoming
@@ -75,6 +76,13 @@ class Received:
     wire: str
     fact: Event
     traceparent: str
+
+
+class Unreadable(NamedTuple):
+    """A record that nobody can decode, and why."""
+
+    record: Incoming
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,27 +121,31 @@ class Inbox:
         self._handled = frozenset(kind for kind, functions in self.handlers.items() if functions)
         self._projected = frozenset(kind for kinds in self.projections.values() for kind in kinds)
         self._interested = self._handled | self._projected
+        self._wires = {kind.WIRE.encode(): kind.WIRE for kind in self._interested}
 
     # ---- from the broker ------------------------------------------------------------------------------------------------
 
     async def take(self, records: Sequence[Incoming]) -> None:
-        """Apply a batch of records; returns when each was applied, skipped, parked or sent to the dead topic. Postponed otherwise."""
+        """Read and apply a batch of records."""
+        await self.take_read([message for record in records if (message := self.read(record)) is not None])
+
+    def read(self, record: Incoming) -> Received | Unreadable | None:
+        """Decode a record; None when it is nothing for this consumer."""
+        try:
+            return self._decode(record)
+        except Undecodable as error:
+            return Unreadable(record, str(error))
+
+    async def take_read(self, messages: Sequence[Received | Unreadable]) -> None:
+        """Apply a batch of messages; returns when each was applied, parked or sent to the dead topic. Postponed otherwise."""
         if not self.breaker.allows_trial():
             raise Postponed(f"{self.breaker.in_a_row} messages in a row failed: the consumer stands still", seconds=1.0)
-        received: list[Received] = []
-        undecodable: list[tuple[Incoming, str]] = []
-        for record in records:
-            try:
-                found = self._decode(record)
-            except Undecodable as error:
-                undecodable.append((record, str(error)))
-                continue
-            if found is not None:
-                received.append(found)
+        received = [message for message in messages if isinstance(message, Received)]
+        unreadable = [message for message in messages if isinstance(message, Unreadable)]
         if received:
             await self._take_all(received)
-        if undecodable:
-            await self._bury(undecodable)
+        if unreadable:
+            await self._bury(unreadable)
 
     async def _take_all(self, received: Sequence[Received]) -> None:
         if not self.breaker.open:
@@ -220,35 +232,33 @@ class Inbox:
             self.skipped += 1
             return None  # a tombstone: the fact before it has said what to erase
         headers = dict(record.headers)
-        wire = (headers.get("ce_type") or b"").decode("utf-8", "replace")
-        if not wire:
-            raise Undecodable("the record has no ce_type header")
-        try:
-            kind = facts().named(wire)
-        except UnknownType:
-            self.skipped += 1
-            telemetry.SKIPPED.labels(self.consumer, "unknown_type").inc()
-            return None
-        if kind not in self._interested:
-            self.skipped += 1
+        ce_type = headers.get("ce_type") or b""
+        wire = self._wires.get(ce_type)
+        if wire is None:
+            self._pass_over(ce_type.decode("utf-8", "replace"))
             return None
         try:
-            fact_id = UUID((headers.get("ce_id") or b"").decode("ascii"))
-        except ValueError as error:
+            fact_id = convert((headers.get("ce_id") or b"").decode("ascii"), UUID)
+        except (ValidationError, UnicodeDecodeError) as error:
             raise Undecodable("the record has no valid ce_id header") from error
         fact = facts().decode(wire, record.value)
         assert isinstance(fact, Event)
         traceparent = (headers.get("traceparent") or b"").decode("ascii", "replace")
         return Received(record, fact_id, wire, fact, traceparent)
 
+    def _pass_over(self, wire: str) -> None:
+        if not wire:
+            raise Undecodable("the record has no ce_type header")
+        self.skipped += 1
+        if wire not in facts().classes:
+            telemetry.SKIPPED.labels(self.consumer, "unknown_type").inc()
+
     async def _state(self, tx: Transaction) -> _State:
         row = (await tx.connection.execute(_STATE, {"consumer": self.consumer})).one()
         return _State(row.generation, frozenset(zip(row.topics or (), row.keys or (), strict=True)))
 
     async def _apply_batch(self, received: Sequence[Received]) -> Outcome:
-        async with self.database.begin(SYSTEM) as tx:
-            await tx.connection.execute(_SHARED, {"consumer": self.consumer})
-            # A statement of its own: it must see what was committed while we waited for the lock.
+        async with self.database.begin(SYSTEM, sharing=self.consumer) as tx:
             state = await self._state(tx)
             behind = [each for each in received if (each.record.topic, each.record.key) in state.parked]
             runnable = received
@@ -274,46 +284,40 @@ class Inbox:
         self, received: Sequence[Received], tx: Transaction, generation: int
     ) -> tuple[int, list[Recorded]]:
         """Run what is new of these messages; how many were, and what the handlers recorded."""
-        new = await self._first_sight(received, tx, generation)
-        to_project: list[Event] = []
-        to_handle: list[Received] = []
-        fresh: list[Event] = []
+        once: dict[UUID, Received] = {}
         for each in received:
-            # Removed when found: twice in one batch counts once.
-            kind = type(each.fact)
-            project = kind in self._projected and (generation, each.fact_id) in new
-            handle = kind in self._handled and (_FOR_HANDLERS, each.fact_id) in new
-            new.discard((generation, each.fact_id))
-            new.discard((_FOR_HANDLERS, each.fact_id))
-            if project:
-                to_project.append(each.fact)
-            if handle:
-                to_handle.append(each)
-            if project or handle:
-                fresh.append(each.fact)
-        await project_latest(self.projections, to_project, tx)
+            once.setdefault(each.fact_id, each)  # twice in one batch counts once
+        projected = [each for each in once.values() if type(each.fact) in self._projected]
+        handled = [each for each in once.values() if type(each.fact) in self._handled]
+        if generation == _FOR_HANDLERS:
+            new = await self._first_sight(list(once), tx, generation)
+            if new is not None:
+                projected = [each for each in projected if each.fact_id in new]
+                handled = [each for each in handled if each.fact_id in new]
+        else:
+            projected = await self._new_of(projected, tx, generation)
+            handled = await self._new_of(handled, tx, _FOR_HANDLERS)
+        await project_latest(self.projections, [each.fact for each in projected], tx)
         recorded: list[Recorded] = []
-        for each in to_handle:
+        for each in handled:
             recorded += await self._handle(each, tx)
+        fresh = {each.fact_id: each.fact for each in (*projected, *handled)}
         if self.after_batch and fresh:
-            await self.after_batch(fresh, tx)
+            await self.after_batch([each.fact for each in once.values() if each.fact_id in fresh], tx)
         return len(fresh), recorded
 
-    async def _first_sight(
-        self, received: Sequence[Received], tx: Transaction, generation: int
-    ) -> set[tuple[int, UUID]]:
-        wanted: set[tuple[int, UUID]] = set()
-        for each in received:
-            if type(each.fact) in self._projected:
-                wanted.add((generation, each.fact_id))
-            if type(each.fact) in self._handled:
-                wanted.add((_FOR_HANDLERS, each.fact_id))
-        if not wanted:
-            return set()
-        # Sorted: two that insert the same facts in different orders would deadlock.
-        generations, ids = zip(*sorted(wanted, key=lambda pair: (pair[0], pair[1].int)), strict=True)
-        arguments = {"consumer": self.consumer, "generations": generations, "ids": ids}
-        return set(map(tuple, await tx.connection.execute(_FRESH, arguments)))
+    async def _new_of(self, received: list[Received], tx: Transaction, generation: int) -> list[Received]:
+        new = await self._first_sight([each.fact_id for each in received], tx, generation)
+        return received if new is None else [each for each in received if each.fact_id in new]
+
+    async def _first_sight(self, ids: list[UUID], tx: Transaction, generation: int) -> set[UUID] | None:
+        """Which of these facts were not known before; None when that is all of them."""
+        if not ids:
+            return None
+        # Sorted: two that insert the same facts in different orders would deadlock. (By number: UUIDs compare slowly.)
+        arguments = {"consumer": self.consumer, "generation": generation, "wanted": len(ids)}
+        new = await tx.connection.scalar(_FRESH, {**arguments, "ids": sorted(ids, key=attrgetter("int"))})
+        return None if new is None else set(new)
 
     async def _handle(self, each: Received, tx: Transaction) -> list[Recorded]:
         recorded: list[Recorded] = []
@@ -336,8 +340,7 @@ class Inbox:
                 raise Postponed(f"the trial failed again: {error}", seconds=1.0) from error
             handler = error.handler if isinstance(error, HandlerFailed) else ""
             try:
-                async with self.database.begin(SYSTEM) as tx:
-                    await tx.connection.execute(_SHARED, {"consumer": self.consumer})
+                async with self.database.begin(SYSTEM, sharing=self.consumer) as tx:
                     await self._park(tx, each, handler=handler, reason=str(error))
             except Exception as second:
                 _raise_if_away(second)
@@ -382,7 +385,7 @@ class Inbox:
         self.parked += parked.rowcount
         telemetry.PARKED.labels(self.consumer).inc(parked.rowcount)
 
-    async def _bury(self, undecodable: Sequence[tuple[Incoming, str]]) -> None:
+    async def _bury(self, unreadable: Sequence[Unreadable]) -> None:
         if self.publisher is None:
             raise RuntimeError("a consumer without a publisher cannot bury undecodable bytes")
         dead = [
@@ -397,7 +400,7 @@ class Inbox:
                     ("viceversa-consumer", self.consumer.encode()),
                 ],
             )
-            for record, reason in undecodable
+            for record, reason in unreadable
         ]
         try:
             await self.publisher.publish(dead)
@@ -405,11 +408,11 @@ class Inbox:
             raise Postponed(str(error), seconds=1.0) from error
         self.dead += len(dead)
         telemetry.DEAD.labels(self.consumer).inc(len(dead))
-        log.error("inbox.undecodable", consumer=self.consumer, records=len(dead), reason=undecodable[0][1])
+        log.error("inbox.undecodable", consumer=self.consumer, records=len(dead), reason=unreadable[0].reason)
 
     def _note(self, received: Sequence[Received], outcome: Outcome) -> None:
         self.breaker.succeeded(outcome.fresh)
-        newest = received[-1].record.timestamp_ms
+        newest = received[-1].record.timestamp
         if newest:
             self.last_fact_age = max(0.0, time.time() - newest / 1000)
             telemetry.CONSUMER_AGE.labels(self.consumer).set(self.last_fact_age)
@@ -429,7 +432,7 @@ async def project_latest(
                     latest[fact.key] = fact
         if latest:
             try:
-                await projection([latest[key] for key in sorted(latest)], tx)
+                await projection([latest[key] for key in sorted(latest, key=attrgetter("int"))], tx)
             except Exception as error:
                 raise HandlerFailed(projection.__name__, error) from error
 

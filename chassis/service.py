@@ -23,7 +23,7 @@ from chassis.broker import Publisher, Subscription, broker_settings
 from chassis.clock import Clock
 from chassis.database import Database, Transaction, connect
 from chassis.failures import is_away
-from chassis.inbox import AfterBatch, Handler, Inbox, Projection
+from chassis.inbox import AfterBatch, Handler, Inbox, Projection, Received, Unreadable
 from chassis.outbox import Relay
 from chassis.settings import Setting, Settings, read
 from chassis.wire import decode_recorded, encode_recorded
@@ -125,7 +125,7 @@ class Running:
     publisher: Publisher
     inbox: Inbox
     relay: Relay
-    subscription: Subscription | None
+    subscription: Subscription[Received | Unreadable] | None
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -273,7 +273,11 @@ def assemble(spec: Spec, settings: Settings) -> Running:
         publisher=publisher,
     )
     subscription = (
-        Subscription(broker, spec.consumer, spec.topics, inbox.take, linger=spec.linger) if spec.topics else None
+        Subscription[Received | Unreadable](
+            broker, spec.consumer, spec.topics, inbox.read, inbox.take_read, linger=spec.linger
+        )
+        if spec.topics
+        else None
     )
     return Running(spec, settings, database, publisher, inbox, relay, subscription)
 

@@ -1,4 +1,4 @@
-"""Tables of the benchmarks: those of the chassis, and a read model of people as the gateway's is."""
+"""Tables of the benchmarks: those of the chassis, and a read model as the gateway's is."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -14,13 +14,11 @@ def upgrade() -> None:
     chassis_tables(op)
     # Public knowledge of everybody: no tenant column.
     op.create_table(
-        "person",
-        sa.Column("person_id", sa.Uuid, primary_key=True),
-        sa.Column("organization_id", sa.Uuid, nullable=False, index=True),
-        sa.Column("display_name", sa.Text, nullable=False),
-        sa.Column("job_title", sa.Text, nullable=False),
-        sa.Column("zone", sa.Text, nullable=False),
-        sa.Column("active", sa.Boolean, nullable=False),
+        "entry",
+        sa.Column("id", sa.Uuid, primary_key=True),
         sa.Column("version", sa.Integer, nullable=False),
-        sa.Column("profile", sa.LargeBinary, nullable=False),
+        sa.Column("organization_id", sa.Uuid, nullable=False, index=True),
+        sa.Column("person_id", sa.Uuid, nullable=False),
+        sa.Column("status", sa.Text, nullable=False),
+        sa.Column("state", sa.LargeBinary, nullable=False),
     )
