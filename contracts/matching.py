@@ -65,13 +65,18 @@ class RuleKind(StrEnum):
     """The rules that a cohort can require or prefer."""
 
     CROSS_ORGANIZATION = "cross_organization"
+    SAME_ORGANIZATION = "same_organization"
     DIFFERENT_TEAM = "different_team"
     NO_REPORTING_LINE = "no_reporting_line"
-    SHARED_LANGUAGE = "shared_language"  # parameter: least CEFR level of the weaker speaker, 1 (A1) to 6 (C2)
+    SHARED_LANGUAGE = (
+        "shared_language"  # parameter: least CEFR level of the weaker speaker, 1 (A1) to 6 (C2); language: this one
+    )
     SHARED_MINUTES = "shared_minutes"  # parameter: least minutes a week that both are free
     ZONE_SPREAD = "zone_spread"  # parameter: most hours between the zones
     NOT_TOGETHER = "not_together"  # people: exactly two
     TOGETHER = "together"  # people: exactly two
+    PARTNER_AMONG = "partner_among"  # people: somebody, then the group from which all their partners come
+    INCLUDE_ONE = "include_one"  # people: at least one of them has a pair; required only
     NOT_MET_BEFORE = "not_met_before"  # not a pair of an earlier edition
     SAME_FACET = "same_facet"  # facet
     DIFFERENT_FACET = "different_facet"  # facet
@@ -122,6 +127,7 @@ class Rule:
     facet: str | None = None
     people: tuple[UUID, ...] = ()
     weight: float = 0.1
+    language: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,6 +199,7 @@ class OrganizationResult:
     matched: int
     mean_value: float
     worst_value: float
+    best_mean: float = 0.0  # what each would get at best, taken alone; nobody can all have theirs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,7 +213,11 @@ class Unmatched:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MatchRun:
-    """One computation over a frozen snapshot. ``upper_bound`` is None until an engine proves one."""
+    """One computation over a frozen snapshot.
+
+    No plan that leaves as few people alone is worth more than ``upper_bound``, and none leaves fewer than ``unmatched_bound``;
+    None while nothing is proven. ``exact``: both are met. ``meaning``: the models that read the texts.
+    """
 
     run_id: UUID
     cohort_id: UUID
@@ -224,6 +235,9 @@ class MatchRun:
     unmatched: tuple[Unmatched, ...] = ()
     error: str = ""
     published: bool = False
+    unmatched_bound: int | None = None
+    exact: bool = False
+    meaning: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -620,7 +634,28 @@ class EndPair(Command):
     reason: str = ""
 
 
-QUERIES: tuple[type[Query], ...] = ()
+# ---- private reads -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunProof:
+    """What a run saw and what proves it, as its engine keeps them: a snapshot (JSON), the near texts, the proof."""
+
+    run: MatchRun
+    snapshot: bytes
+    near: bytes
+    proof: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadRunProof(Query):
+    """By an operator: what is needed to check a completed run. It holds people's words. Answer: RunProof."""
+
+    WIRE: ClassVar[str] = "viceversa.matching.read-run-proof.v1"
+    run_id: UUID
+
+
+QUERIES: tuple[type[Query], ...] = (ReadRunProof,)
 FACTS = (
     CohortOpened,
     CohortAdvanced,

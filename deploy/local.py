@@ -204,6 +204,9 @@ def _environment(running: Platform, name: str) -> dict[str, str]:
         "LOG_LEVEL": os.environ.get("VICEVERSA_LOG_LEVEL", "info"),
         "PUBLIC_URL": running.gateway_url,
     }
+    if name == "matching":
+        own |= {"KNOWN_VECTORS": str(ROOT / "deploy" / "demo" / "vectors.bin")}
+        own |= {key: os.environ[f"VICEVERSA_{key}"] for key in ("MEANING",) if f"VICEVERSA_{key}" in os.environ}
     if name == "notifications":
         own |= {"SMTP_URL": running.smtp_url, "UNSUBSCRIBE_SECRET": running.secrets.unsubscribe}
     if name == "gateway":

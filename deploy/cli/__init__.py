@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from deploy.cli import generate, operate, run
+from deploy.cli import generate, operate, run, verify
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -15,6 +15,7 @@ app = typer.Typer(
 run.add_to(app)
 operate.add_to(app)
 generate.add_to(app)
+verify.add_to(app)
 
 
 def main() -> None:

@@ -7,15 +7,17 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import httpx
 import typer
 
 from chassis.identity import DevelopmentIssuer, internal_token
 from chassis.settings import PREFIX
-from contracts.base import OWNERS, Actor, Role
+from contracts.base import OWNERS, Actor, Query, Role, decode, encode
 from deploy.local import ROOT, STATE
+
+AnswerT = TypeVar("AnswerT")
 
 SERVICES = (*OWNERS, "gateway")
 DataDir = Annotated[
@@ -47,6 +49,19 @@ class Target:
         if answer.status_code != httpx.codes.OK:
             raise fail(f"{service} answered {answer.status_code}: {answer.text[:500]}")
         return answer.json()
+
+    def ask(self, service: str, query: Query, *, answer: type[AnswerT], timeout: float = 600.0) -> AnswerT:
+        """A private read of one service, as an operator. Exits with a message when it is refused or cannot be reached."""
+        headers = {"authorization": f"Bearer {internal_token(_OPERATOR, secret=self.secret, audience=service)}"}
+        url = f"{self.urls[service]}/queries/{query.WIRE}"
+        try:
+            found = httpx.post(url, content=encode(query), headers=headers, timeout=timeout)
+        except httpx.HTTPError as error:
+            raise fail(f"{service} at {self.urls[service]} cannot be reached: {error}") from error
+        if found.status_code != httpx.codes.OK:
+            problem = found.json() if "json" in found.headers.get("content-type", "") else {"detail": found.text[:500]}
+            raise fail(" ".join(filter(None, (problem.get("detail", ""), problem.get("remedy", "")))))
+        return decode(answer, found.content)
 
     def issuer(self) -> DevelopmentIssuer:
         """The embedded platform's development issuer."""

@@ -46,7 +46,8 @@ async def match(stage: Stage) -> dict[str, Any]:
 
     async def ended() -> Any:
         data = await stage.admin().ask(
-            "query ($id: ID!) { matchRun(id: $id) { id status stage progress people pairs value upperBound seconds error engine "
+            "query ($id: ID!) { matchRun(id: $id) { id status stage progress people pairs value upperBound unmatchedBound exact meaning "
+            "seconds error engine "
             "unmatched { reason person { displayName } } } }",
             id=asked["id"],
         )
@@ -63,6 +64,17 @@ async def match(stage: Stage) -> dict[str, Any]:
         f"{run['people']} people, {run['pairs']} pairs, {len(run['unmatched'])} without one, value {run['value']:.2f}, "
         f"{run['seconds']:.2f} s"
     )
+    bound = run["upperBound"]
+    if bound:
+        stage.say(
+            (
+                "proven: no plan is better"
+                if run["exact"]
+                else f"proven: at least {run['value'] / bound:.2%} of the best"
+            )
+            + f" (none is worth more than {bound:.2f}, none leaves fewer than {run['unmatchedBound']} without a pair)"
+        )
+        stage.figures.setdefault("value_of_bound", round(run["value"] / bound, 6))
     return run
 
 

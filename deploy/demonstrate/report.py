@@ -20,7 +20,7 @@ _PAIR = (
 _REPORT = (
     "name status report { people matched matchRate meanValue sessionsLogged meanBalance meanUsefulness introductionsMade "
     "organizations { withheld people matched matchRate meanValue worstValue organization { name } } "
-    "unmatched { reason count } pairs { status count } } latestRun { upperBound }"
+    "unmatched { reason count } pairs { status count } }"
 )
 
 
@@ -48,7 +48,7 @@ async def show(stage: Stage) -> dict[str, Any]:
         "mails": mails,
         "mails_doubled": len(doubled),
         "facts": sum(facts.values()),
-        "value_of_bound": None,
+        "value_of_bound": stage.figures.get("value_of_bound"),
         "memory_mb": _memory_mb(),
     }
 

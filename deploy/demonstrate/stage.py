@@ -42,6 +42,7 @@ class Stage:
     people: dict[str, Somebody] = field(default_factory=dict)  # person id → somebody
     cohort_id: str = ""
     run_ids: list[str] = field(default_factory=list)
+    figures: dict[str, float] = field(default_factory=dict)
     timings: dict[str, float] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
 

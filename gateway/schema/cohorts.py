@@ -122,6 +122,9 @@ class OrganizationResult:
     match_rate: float | None = strawberry.field(description="matched / people, 0 to 1.")
     mean_value: float | None = strawberry.field(description="The mean value of their pairs.")
     worst_value: float | None = strawberry.field(description="The least value among their pairs.")
+    best_mean: float | None = strawberry.field(
+        description="The mean of what each of them would get at best, taken alone; nobody can all have theirs."
+    )
 
     @field("The organization.")
     async def organization(self, info: Info) -> Organization | None:
@@ -138,6 +141,7 @@ def _result(state: matching.OrganizationResult, *, withheld: bool) -> Organizati
         match_rate=None if withheld or not state.people else state.matched / state.people,
         mean_value=None if withheld else state.mean_value,
         worst_value=None if withheld else state.worst_value,
+        best_mean=None if withheld else state.best_mean,
     )
 
 
@@ -156,7 +160,14 @@ class MatchRun(Node):
     people: int = strawberry.field(description="How many people the snapshot holds.")
     pairs: int = strawberry.field(description="How many pairs it found.")
     value: float = strawberry.field(description="The sum of the pairs' values.")
-    upper_bound: float | None = strawberry.field(description="What no matching can exceed; null while none is proven.")
+    upper_bound: float | None = strawberry.field(
+        description="No matching that leaves as few people alone is worth more; null while none is proven."
+    )
+    unmatched_bound: int | None = strawberry.field(
+        description="No matching leaves fewer people alone; null while none is proven."
+    )
+    exact: bool = strawberry.field(description="Whether nothing better exists: both bounds are met.")
+    meaning: str = strawberry.field(description="The models that understood the needs and offers.")
     seconds: float = strawberry.field(description="How long it took.")
     engine: str = strawberry.field(description="What computed it, with its version.")
     snapshot_digest: str = strawberry.field(description="Same digest, same seed and same engine: the same pairs.")
@@ -200,6 +211,9 @@ def match_run(seen: RunSeen) -> MatchRun:
         pairs=state.pairs,
         value=state.value,
         upper_bound=state.upper_bound,
+        unmatched_bound=state.unmatched_bound,
+        exact=state.exact,
+        meaning=state.meaning,
         seconds=state.seconds,
         engine=state.engine,
         snapshot_digest=state.snapshot_digest,

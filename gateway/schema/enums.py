@@ -152,6 +152,7 @@ DESCRIBED: Mapping[type[Enum], tuple[str, str, Mapping[str, str]]] = {
         "The rules that a cohort can require or prefer.",
         {
             "CROSS_ORGANIZATION": "The two belong to different organizations.",
+            "SAME_ORGANIZATION": "The two belong to the same organization.",
             "DIFFERENT_TEAM": "The two are not of one team.",
             "NO_REPORTING_LINE": "Neither reports to the other.",
             "SHARED_LANGUAGE": (
@@ -161,6 +162,8 @@ DESCRIBED: Mapping[type[Enum], tuple[str, str, Mapping[str, str]]] = {
             "ZONE_SPREAD": "Their zones are not too far apart; parameter: most hours.",
             "NOT_TOGETHER": "These two people are never a pair.",
             "TOGETHER": "These two people are a pair.",
+            "PARTNER_AMONG": "The first of these people has partners from among the others only.",
+            "INCLUDE_ONE": "At least one of these people has a pair; required only.",
             "NOT_MET_BEFORE": "The two were not a pair of an earlier edition of the series.",
             "SAME_FACET": "The two have the same facet.",
             "DIFFERENT_FACET": "The two differ in the facet.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chassis.service import Timed, build
+from chassis.service import Setting, Timed, build
 from contracts.feedback import AgreementSigned
 from contracts.matching import (
     AcceptPair,
@@ -22,6 +22,7 @@ from contracts.matching import (
     PauseEnrolment,
     PinPair,
     PublishProposals,
+    ReadRunProof,
     RemoveEnrolment,
     RequestMatching,
     ResumeEnrolment,
@@ -62,8 +63,10 @@ from services.matching.handlers import (
     refresh_candidate,
     remember_organization,
 )
+from services.matching.jobs.meaning import understand_texts
 from services.matching.jobs.runs import run_match_runs
 from services.matching.jobs.timed import expire_proposals, open_and_close_cohorts, pause_lapsed_consents
+from services.matching.reads import read_run_proof
 from services.matching.store import current_facts
 
 app = build(
@@ -92,6 +95,7 @@ app = build(
         ResumePair: resume_pair,
         EndPair: end_pair,
     },
+    queries={ReadRunProof: read_run_proof},
     handlers={
         OrganizationRegistered: [remember_organization],
         OrganizationUpdated: [remember_organization],
@@ -105,6 +109,21 @@ app = build(
         Timed("expire_proposals", every=1.0, run=expire_proposals),
         Timed("pause_lapsed_consents", every=5.0, run=pause_lapsed_consents),
     ],
-    workers={"match_runs": run_match_runs},
+    workers={"match_runs": run_match_runs, "meaning": understand_texts},
+    settings=(
+        Setting(
+            "MEANING",
+            hint="how texts are understood: full (several languages, 300 MB while it works), light (one small model), or server",
+            default="full",
+        ),
+        Setting(
+            "KNOWN_VECTORS", hint="a file of vectors that need not be computed again, for demonstrations", default=""
+        ),
+        Setting(
+            "EMBEDDINGS_URL", hint="for server: any OpenAI-compatible address, such as http://host:port/v1", default=""
+        ),
+        Setting("EMBEDDINGS_MODEL", hint="for server: the model's name there", default=""),
+        Setting("EMBEDDINGS_KEY", hint="for server: its key, if it wants one", default=""),
+    ),
     catalog=current_facts,
 )

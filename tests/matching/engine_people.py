@@ -6,7 +6,10 @@ import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from services.matching.engine.meaning.near import Near, near
 from services.matching.engine.model import Facet, Free, Need, Offer, Person, Rule, Snapshot, Speaks
+from services.matching.engine.scoring.ground import in_order, problem_of, texts_of
+from services.matching.engine.scoring.problem import Problem
 
 ALL_DAY = tuple(Free(weekday=day, start=9 * 60, end=17 * 60) for day in range(5))
 TOPICS = ("sushi", "python", "chess", "budgets", "stage")
@@ -58,6 +61,27 @@ def somebody(
 def snapshot_of(*people: Person, rules: Sequence[Rule] = (), **more: object) -> Snapshot:
     """A snapshot with these people and rules."""
     return Snapshot(people=people, rules=tuple(rules), **more)  # type: ignore[arg-type]
+
+
+def near_for(snapshot: Snapshot) -> Near:
+    """The near texts of its people, by first words."""
+    needs, offers = texts_of(snapshot.people)
+    return near_from(needs, offers, chance=1000 * by_first_word(needs, offers))
+
+
+def near_from(needs: Sequence[str], offers: Sequence[str], *, chance: NDArray[np.float64]) -> Near:
+    """A table from a matrix of thousandths."""
+    at, to = np.nonzero(chance)
+    starts = np.concatenate(([0], np.cumsum(np.bincount(at, minlength=len(needs))))).astype(np.int64)
+    table = chance[at, to].astype(np.uint16)
+    return near(needs, offers, starts=starts, offers_at=to.astype(np.int32), chance=table, model="test")
+
+
+def problem_for(snapshot: Snapshot, *, seed: int = 0, table: Near | None = None) -> tuple[Problem, dict[str, int]]:
+    """A snapshot as arrays, and everybody's place in them."""
+    people = in_order(snapshot.people, seed=seed)
+    problem = problem_of(snapshot, people=people, near=table or near_for(snapshot))
+    return problem, {person.id: index for index, person in enumerate(people)}
 
 
 topics = st.lists(st.sampled_from(TOPICS), min_size=0, max_size=2, unique=True)

@@ -304,6 +304,12 @@ class TestRules:
             ("rules[0].parameter", Rule(kind=RuleKind.ZONE_SPREAD, parameter=-1)),
             ("rules[0].facet", Rule(kind=RuleKind.SAME_FACET, facet="age")),
             ("rules[0].weight", Rule(kind=RuleKind.DIFFERENT_TEAM, weight=1.5)),
+            ("rules[0].weight", Rule(kind=RuleKind.DIFFERENT_TEAM, weight=float("nan"))),
+            ("rules[0].people", Rule(kind=RuleKind.PARTNER_AMONG, people=(x,))),
+            ("rules[0].people", Rule(kind=RuleKind.PARTNER_AMONG, people=(x, y, x))),
+            ("rules[0].people", Rule(kind=RuleKind.INCLUDE_ONE)),
+            ("rules[0].required", Rule(kind=RuleKind.INCLUDE_ONE, people=(x,), required=False)),
+            ("rules[0].language", Rule(kind=RuleKind.SHARED_MINUTES, parameter=30, language="en")),
         ],
     )
     def test_that_are_not_well_formed_are_refused_with_their_place(self, path: str, wrong: Rule) -> None:
@@ -326,8 +332,8 @@ class TestRules:
 
 
 def test_engine_and_contract_speak_the_same_reasons_rules_and_roles() -> None:
-    from services.matching.engine.legality import _KINDS
+    from services.matching.engine.scoring.rules import KINDS
 
     reasons = {value for name, value in vars(model).items() if name.isupper() and isinstance(value, str)}
     assert reasons == {reason.value for reason in UnmatchedReason} | {role.value for role in EnrolmentRole}
-    assert set(_KINDS) == {kind.value for kind in RuleKind}
+    assert set(KINDS) == {kind.value for kind in RuleKind}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from services.matching.engine.model import Free
-from services.matching.engine.week import clock_distance, free_slots, offset_hours, window_texts
+from services.matching.engine.week import clock_distance, free_slots, offset_minutes, packed, unpacked, window_texts
 from tests.matching.engine_people import somebody
 
 
@@ -48,12 +48,29 @@ def test_free_slots_of_an_unknown_zone_are_none() -> None:
     assert texts("Atlantis/Capital", (0, 0, 1440)) == ()
 
 
-@pytest.mark.parametrize(("one", "other", "hours"), [(1, -5, 6), (13, -11, 0), (12, -10, 2), (5.75, 5.5, 0.25)])
-def test_clock_distance_is_what_the_clocks_show(one: float, other: float, hours: float) -> None:
-    assert clock_distance(np.array(one), np.array(other)) == hours
+def test_window_texts_on_the_clock_of_each() -> None:
+    monday = date(2026, 7, 6)
+    person = somebody("x", windows=(Free(weekday=0, start=22 * 60, end=23 * 60),))
+    shared = free_slots(person, monday=monday)
+    assert window_texts(shared, zone="Europe/Berlin", monday=monday) == ("Tue 00:00–01:00",)
+    assert window_texts(shared, zone="America/New_York", monday=monday) == ("Mon 18:00–19:00",)
+    assert window_texts(shared, zone="Asia/Kolkata", monday=monday) == ("Tue 03:30–04:30",)
 
 
-def test_offset_hours_are_those_of_the_week() -> None:
-    berlin = somebody("x", zone="Europe/Berlin")
-    assert offset_hours(berlin, monday=date(2026, 1, 5)) == 1
-    assert offset_hours(berlin, monday=date(2026, 7, 6)) == 2
+def test_packed_is_undone_by_unpacked() -> None:
+    slots = np.random.default_rng(1).random(2016) < 0.5
+    assert (unpacked(packed(slots)) == slots).all()
+    assert packed(slots)[1] & np.uint64(1) == slots[64]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "minutes"), [(60, -300, 360), (780, -660, 0), (720, -600, 120), (345, 330, 15)]
+)
+def test_clock_distance_is_what_the_clocks_show(one: int, other: int, minutes: int) -> None:
+    assert clock_distance(np.array(one), np.array(other)) == minutes
+
+
+def test_offset_minutes_are_those_of_the_week() -> None:
+    assert offset_minutes("Europe/Berlin", monday=date(2026, 1, 5)) == 60
+    assert offset_minutes("Europe/Berlin", monday=date(2026, 7, 6)) == 120
+    assert offset_minutes("Atlantis/Capital", monday=date(2026, 7, 6)) == 0

@@ -3,7 +3,8 @@
 import asyncio
 import os
 import signal
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
 from datetime import date
 from uuid import UUID, uuid4
 
@@ -41,18 +42,22 @@ from contracts.matching import (
 )
 from contracts.profiles import Offer, ProfileErased
 from services.matching import store
+from services.matching.engine.frozen import proof_bytes
 from services.matching.engine.match import match
-from services.matching.engine.model import Plan, RulesContradict, Snapshot
+from services.matching.engine.model import RulesContradict, Snapshot
+from services.matching.engine.scoring.ground import texts_of
 from services.matching.jobs import compute as computing
 from services.matching.jobs import runs as jobs
+from services.matching.jobs.frames import LIGHT, Line, Meaning, Order
 from services.matching.jobs.runs import MOST_ATTEMPTS, Pace, run_match_runs, take_one
-from tests.matching.engine_people import by_first_word
+from tests.matching.engine_people import by_first_word, near_from
 from tests.matching.world import START, World, facts_of, workplace
 from tests.probes import eventually
 
 SUSHI, CLUSTERS = "Rolling sushi", "Running Kubernetes"
 WANT_SUSHI, WANT_CLUSTERS = "I want to make sushi", "How do we use Kubernetes"
-Compute = Callable[..., Awaitable[Plan]]
+Compute = Callable[[Order], AsyncGenerator[Line]]
+MEANING = Meaning(mode=LIGHT)
 QUICK = Pace(lease=0.4, heartbeat=0.05, idle=0.02)
 
 
@@ -78,7 +83,7 @@ async def the_run(world: World, run_id: UUID) -> MatchRun:
 async def matched(world: World, *, pace: Pace = QUICK) -> tuple[UUID, list[Recorded]]:
     run_id = await world.request()
     bench, running = workplace(world)
-    assert await take_one(running, pace=pace)
+    assert await take_one(running, pace=pace, meaning=MEANING)
     return run_id, bench.recorded
 
 
@@ -86,20 +91,22 @@ async def matched(world: World, *, pace: Pace = QUICK) -> tuple[UUID, list[Recor
 def at_hand(monkeypatch: pytest.MonkeyPatch) -> Compute:
     """The engine in this process and without its model, for tests of everything around it."""
 
-    async def compute(snapshot: bytes, *, seed: int, on_progress: computing.OnProgress) -> Plan:
+    async def compute(order: Order) -> AsyncGenerator[Line]:
+        snapshot = msgspec.json.decode(order.snapshot, type=Snapshot)
+        needs, offers = texts_of(snapshot.people)
         stages: list[tuple[str, float]] = []
         try:
-            plan = match(
-                msgspec.json.decode(snapshot, type=Snapshot),
-                seed=seed,
-                similarity=by_last_word,
+            plan, proof = match(
+                snapshot,
+                near_from(needs, offers, chance=1000 * by_last_word(needs, offers)),
+                seed=order.seed,
                 on_progress=lambda stage, done: stages.append((stage, done)),
             )
         except RulesContradict as error:
             raise computing.EngineRefused(str(error)) from error
         for stage, done in stages:
-            await on_progress(stage, done)
-        return plan
+            yield Line(stage=stage, done=done)
+        yield Line(plan=plan, proof=proof_bytes(proof) if proof else b"")
 
     monkeypatch.setattr("services.matching.jobs.runs.compute", compute)
     return compute
@@ -118,6 +125,12 @@ def children() -> list[psutil.Process]:
     ]
 
 
+async def said(order: Order) -> list[Line]:
+    """All that a computing process says."""
+    async with aclosing(computing.compute(order)) as lines:
+        return [line async for line in lines]
+
+
 class TestProcess:
     async def test_leaves_the_loop_free_and_no_process_behind(self, world: World) -> None:
         await four(world)
@@ -134,16 +147,13 @@ class TestProcess:
                 longest = max(longest, loop.time() - before)
 
         feeling = asyncio.create_task(feel())
-        assert await take_one(running, pace=QUICK)
+        assert await take_one(running, pace=QUICK, meaning=MEANING)
         feeling.cancel()
         assert longest < 1.0  # loading the model alone takes longer
         assert children() == []
 
     async def test_ends_when_its_task_is_cancelled(self) -> None:
-        async def ignore(_stage: str, _done: float) -> None:
-            return
-
-        task = asyncio.create_task(computing.compute(b"{}", seed=0, on_progress=ignore))
+        task = asyncio.create_task(said(Order(meaning=MEANING, snapshot=b"{}")))
         await eventually(children, describe="the computing process has started")
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -151,11 +161,8 @@ class TestProcess:
         assert children() == []
 
     async def test_that_breaks_says_why(self) -> None:
-        async def ignore(_stage: str, _done: float) -> None:
-            return
-
         with pytest.raises(computing.EngineFailed, match="JSON"):
-            await computing.compute(b"not JSON at all", seed=0, on_progress=ignore)
+            await said(Order(meaning=MEANING, snapshot=b"not JSON at all"))
 
     async def test_that_is_killed_is_tried_again_and_given_up_in_the_end(self, world: World) -> None:
         await four(world)
@@ -169,7 +176,7 @@ class TestProcess:
 
         async def work() -> None:
             while True:
-                await take_one(running, pace=Pace(lease=0.05, heartbeat=0.01))
+                await take_one(running, pace=Pace(lease=0.05, heartbeat=0.01), meaning=MEANING)
                 await asyncio.sleep(0.01)
 
         worker = asyncio.create_task(work())
@@ -254,7 +261,7 @@ class TestCancel:
         assert facts_of(recorded, MatchingCompleted)[0].run.status is RunStatus.CANCELLED
         assert facts_of(recorded, CohortAdvanced)[0].cohort.status is CohortStatus.CLOSED
         _, running = workplace(world)
-        assert not await take_one(running, pace=QUICK)
+        assert not await take_one(running, pace=QUICK, meaning=MEANING)
 
     async def test_of_a_running_run_stops_the_process_and_records_nothing(
         self, world: World, monkeypatch: pytest.MonkeyPatch
@@ -264,16 +271,17 @@ class TestCancel:
         bench, running = workplace(world)
         started, stopped = asyncio.Event(), asyncio.Event()
 
-        async def endless(_snapshot: bytes, **_: object) -> None:
+        async def endless(_order: Order) -> AsyncGenerator[Line]:
             started.set()
             try:
                 await asyncio.Event().wait()
             finally:
                 stopped.set()
+            yield Line()
 
         monkeypatch.setattr("services.matching.jobs.runs.compute", endless)
-        worker = asyncio.create_task(take_one(running, pace=QUICK))
-        await started.wait()
+        worker = asyncio.create_task(take_one(running, pace=QUICK, meaning=MEANING))
+        await asyncio.wait_for(started.wait(), 10)
         await world.do(CancelMatching(command_id=uuid4(), run_id=run_id), by=world.admin())
         assert await asyncio.wait_for(worker, 5)
         assert stopped.is_set()
@@ -292,13 +300,13 @@ class TestDeath:
         async with world.database.begin(SYSTEM) as tx:
             claimed = await store.claim_run(tx, claim=uuid4(), lease_seconds=0.3)
         assert claimed is not None
-        await jobs._frozen(running, claimed)
+        await jobs._order(running, claimed, meaning=MEANING)
         digest = (await the_run(world, run_id)).snapshot_digest
         await world.profile(people[0], version=2, offers=(Offer(text="Something else entirely"),))
-        assert not await take_one(running, pace=QUICK)  # the lease still holds
+        assert not await take_one(running, pace=QUICK, meaning=MEANING)  # the lease still holds
 
         async def taken_over() -> bool:
-            return await take_one(running, pace=QUICK)
+            return await take_one(running, pace=QUICK, meaning=MEANING)
 
         await eventually(taken_over, describe="the lease ran out and the run was taken over")
         run = await the_run(world, run_id)
@@ -314,16 +322,17 @@ class TestDeath:
         going, go_on = asyncio.Event(), asyncio.Event()
         real = at_hand
 
-        async def slow(snapshot: bytes, *, seed: int, on_progress: computing.OnProgress) -> Plan:
-            plan = await real(snapshot, seed=seed, on_progress=on_progress)
-            going.set()
-            await go_on.wait()
-            return plan
+        async def slow(order: Order) -> AsyncGenerator[Line]:
+            async for line in real(order):
+                if line.plan is not None:
+                    going.set()
+                    await go_on.wait()
+                yield line
 
         monkeypatch.setattr("services.matching.jobs.runs.compute", slow)
         # Its heart does not beat: a process that was stopped, or cut off from the database.
-        sleeper = asyncio.create_task(take_one(late_running, pace=Pace(lease=0.1, heartbeat=3600)))
-        await going.wait()
+        sleeper = asyncio.create_task(take_one(late_running, pace=Pace(lease=0.1, heartbeat=3600), meaning=MEANING))
+        await asyncio.wait_for(going.wait(), 10)
 
         async def taken_over() -> bool:
             async with world.database.begin(SYSTEM) as tx:
@@ -344,18 +353,19 @@ class TestDeath:
         bench, running = workplace(world)
         started = asyncio.Event()
 
-        async def endless(_snapshot: bytes, **_: object) -> None:
+        async def endless(_order: Order) -> AsyncGenerator[Line]:
             started.set()
             await asyncio.Event().wait()
+            yield Line()
 
         with monkeypatch.context() as patched:
             patched.setattr("services.matching.jobs.runs.compute", endless)
             worker = asyncio.create_task(run_match_runs(running))
-            await started.wait()
+            await asyncio.wait_for(started.wait(), 10)
             bench.stopping.set()
             await asyncio.wait_for(worker, 10)
         other, running = workplace(world)
-        assert await take_one(running, pace=QUICK)
+        assert await take_one(running, pace=QUICK, meaning=MEANING)
         assert len(facts_of(other.recorded, MatchingCompleted)) == 1
 
 
@@ -392,15 +402,18 @@ class TestMeanwhile:
         _, running = workplace(world)
         real = at_hand
 
-        async def with_changes(snapshot: bytes, *, seed: int, on_progress: computing.OnProgress) -> Plan:
-            plan = await real(snapshot, seed=seed, on_progress=on_progress)
-            first, second = plan.pairs
-            await world.do(PauseEnrolment(command_id=uuid4(), cohort_id=world.cohort_id), by=UUID(first.first))
-            await world.do(BlockPerson(command_id=uuid4(), person_id=UUID(second.first)), by=UUID(second.second))
-            return plan
+        async def with_changes(order: Order) -> AsyncGenerator[Line]:
+            async for line in real(order):
+                if line.plan is not None:
+                    first, second = line.plan.pairs
+                    await world.do(PauseEnrolment(command_id=uuid4(), cohort_id=world.cohort_id), by=UUID(first.first))
+                    await world.do(
+                        BlockPerson(command_id=uuid4(), person_id=UUID(second.first)), by=UUID(second.second)
+                    )
+                yield line
 
         monkeypatch.setattr("services.matching.jobs.runs.compute", with_changes)
-        assert await take_one(running, pace=QUICK)
+        assert await take_one(running, pace=QUICK, meaning=MEANING)
         run = await the_run(world, run_id)
         assert (run.pairs, run.people) == (0, 3)
         assert len(run.unmatched) == 3

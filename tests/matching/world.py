@@ -1,7 +1,7 @@
 """A small world around the matching service: organizations, people, a cohort, and everybody's commands on real PostgreSQL."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar, cast
@@ -271,6 +271,9 @@ class Workplace:
     database: Database
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     recorded: list[Recorded] = field(default_factory=list)
+    settings: Mapping[str, str] = field(
+        default_factory=lambda: {"MEANING": "light", "EMBEDDINGS_URL": "", "EMBEDDINGS_MODEL": "", "EMBEDDINGS_KEY": ""}
+    )
 
     def begin(self, actor: Actor = SYSTEM) -> object:
         """As Running does."""

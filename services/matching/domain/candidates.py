@@ -45,6 +45,13 @@ def candidate_of(profile: Profile) -> Candidate:
     )
 
 
+def texts_of(candidate: Candidate) -> tuple[str, ...]:
+    """What the person offers and needs, as the engine will read it."""
+    offers = {offer.text.strip() for offer in candidate.offers}
+    needs = {need.text.strip() for need in candidate.needs}
+    return tuple(sorted((offers | needs) - {""}))
+
+
 def allows_matching(consent: Consent | None, *, now: datetime) -> bool:
     """Whether a person may be matched. Enrolling is an act of will, so no word at all is no objection; a withdrawal or a lapsed
     consent is."""

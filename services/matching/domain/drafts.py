@@ -100,7 +100,10 @@ def result_of(plan: model.Plan, *, pairs: Iterable[Kept[Pair]], organizations: M
         pairs=len(drafted),
         value=round(sum(pair.value for pair in drafted), 6),
         upper_bound=plan.upper_bound,
+        unmatched_bound=plan.unmatched_bound,
+        exact=plan.exact,
         engine=plan.engine,
+        meaning=plan.meaning,
         organizations=tuple(
             OrganizationResult(
                 organization_id=UUID(outcome.organization),
@@ -108,6 +111,7 @@ def result_of(plan: model.Plan, *, pairs: Iterable[Kept[Pair]], organizations: M
                 matched=outcome.matched,
                 mean_value=outcome.mean_value,
                 worst_value=outcome.worst_value,
+                best_mean=outcome.best_mean,
             )
             for outcome in plan.outcomes
         ),

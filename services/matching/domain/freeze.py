@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
-from contracts.matching import Cohort, Enrolment, Rule
+from contracts.matching import Cohort, Enrolment, Rule, RuleKind
 from contracts.profiles import Cefr
 from services.matching.domain.candidates import Candidate
 from services.matching.engine import model
@@ -91,7 +91,9 @@ def _person(
         role=enrolment.role.value,
         places=places,
         offers=tuple(
-            model.Offer(text=offer.text.strip(), level=offer.level) for offer in candidate.offers if offer.text.strip()
+            model.Offer(text=offer.text.strip(), level=offer.level, setting=offer.setting.value)
+            for offer in candidate.offers
+            if offer.text.strip()
         ),
         needs=tuple(
             model.Need(text=need.text.strip(), priority=need.priority, kind=need.kind.value)
@@ -118,13 +120,17 @@ def _person(
 
 
 def _rule(rule: Rule) -> model.Rule:
+    people = [str(person) for person in rule.people]
+    # The first of PARTNER_AMONG is the one whom the rule is about; elsewhere their order says nothing.
+    first, group = (people[:1], people[1:]) if rule.kind is RuleKind.PARTNER_AMONG else ([], people)
     return model.Rule(
         kind=rule.kind.value,
         required=rule.required,
         parameter=rule.parameter,
         facet=rule.facet or "",
-        people=tuple(sorted(str(person) for person in rule.people)),
+        people=(*first, *sorted(group)),
         weight=rule.weight,
+        language=(rule.language or "").casefold(),
     )
 
 

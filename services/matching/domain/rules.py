@@ -91,6 +91,31 @@ def _problems_with(rule: Rule, *, at: int) -> Iterator[Problem]:
             ", ".join(map(str, rule.people)),
             "Name two people.",
         )
+    if rule.kind is RuleKind.PARTNER_AMONG and (len(rule.people) < 2 or rule.people[0] in rule.people[1:]):
+        yield Problem(
+            f"{path}.people",
+            f"{rule.kind.name} names a person first, and then the group from which their partners come.",
+            ", ".join(map(str, rule.people)),
+            "Name the person and at least one other.",
+        )
+    if rule.kind is RuleKind.INCLUDE_ONE and not rule.people:
+        yield Problem(
+            f"{path}.people", f"{rule.kind.name} is about a group of people.", "", "Name at least one person."
+        )
+    if rule.kind is RuleKind.INCLUDE_ONE and not rule.required:
+        yield Problem(
+            f"{path}.required",
+            f"{rule.kind.name} is about the whole plan, not about the value of a pair.",
+            "false",
+            "Make it required, or take it back.",
+        )
+    if rule.language is not None and (rule.kind is not RuleKind.SHARED_LANGUAGE or not rule.language.strip()):
+        yield Problem(
+            f"{path}.language",
+            "Only SHARED_LANGUAGE is about one language, by its code.",
+            rule.language,
+            "Give a code such as en, or leave it out.",
+        )
     if rule.kind in _NAMES_FACET and rule.facet not in FACETS:
         yield Problem(
             f"{path}.facet",
@@ -136,7 +161,10 @@ def _clash(one: Rule, other: Rule) -> str:
         return "the same two cannot be together and apart"
     if kinds == _NAMES_FACET and one.facet == other.facet:
         return f"{one.facet} cannot be the same and different"
-    if one.kind is other.kind and one.kind in _NEEDS_PARAMETER and one.parameter != other.parameter:
+    if kinds == {RuleKind.CROSS_ORGANIZATION, RuleKind.SAME_ORGANIZATION}:
+        return "organizations cannot be the same and different"
+    same_thing = one.kind is other.kind and one.language == other.language
+    if same_thing and one.kind in _NEEDS_PARAMETER and one.parameter != other.parameter:
         return f"the same rule is stated twice, with {one.parameter:g} and {other.parameter:g}"
     return ""
 

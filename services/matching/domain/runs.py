@@ -8,7 +8,7 @@ from datetime import datetime
 from uuid import UUID
 
 from contracts.base import Event
-from contracts.errors import Conflict, Invalid
+from contracts.errors import Conflict, Invalid, NotAllowed, NotFound
 from contracts.matching import (
     Cohort,
     CohortStatus,
@@ -45,6 +45,14 @@ class RunIsOver(Conflict):
     """Nothing is left to cancel."""
 
 
+class ProofNotForYou(NotAllowed):
+    """It holds people's words."""
+
+
+class NoProof(NotFound):
+    """There is no such run, it is not completed, or somebody in it was erased since."""
+
+
 class NothingToPublish(Conflict):
     """The run has no drafts, or is not the one to publish."""
 
@@ -57,7 +65,10 @@ class Result:
     pairs: int
     value: float
     upper_bound: float | None
+    unmatched_bound: int | None
+    exact: bool
     engine: str
+    meaning: str
     organizations: tuple[OrganizationResult, ...]
     unmatched: tuple[Unmatched, ...]
 
@@ -105,6 +116,9 @@ def complete(kept: Kept[MatchRun], *, result: Result, seconds: float, now: datet
         pairs=result.pairs,
         value=result.value,
         upper_bound=result.upper_bound,
+        unmatched_bound=result.unmatched_bound,
+        exact=result.exact,
+        meaning=result.meaning,
         seconds=round(seconds, 3),
         engine=result.engine,
         organizations=result.organizations,

@@ -1,185 +1,275 @@
-"""Why these two: both directions, the terms of the value, what they share and what is new; and why somebody got nobody."""
+"""Why these two: both directions, the terms of the value, what they share and what is new."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from services.matching.engine import model, week
-from services.matching.engine.legality import Ground, Legality, facet_values, shared_language
-from services.matching.engine.meaning import Similarity
-from services.matching.engine.model import (
-    BOTH,
-    DIVERSITY_FACETS,
-    GIVES,
-    RECEIVES,
-    LeftOut,
-    Outcome,
-    Person,
-    PlannedPair,
-    Teaching,
+from services.matching.engine import week
+from services.matching.engine.meaning.near import Near
+from services.matching.engine.model import BOTH, Person, Phrase, PlannedPair, Term
+from services.matching.engine.scoring.directions import Taught, may_teach, nearest, taught, teaching_of
+from services.matching.engine.scoring.ground import stated
+from services.matching.engine.scoring.problem import COLUMNS, DIFFERENCE, FACETS, MILLION, UNSTATED, Problem
+from services.matching.engine.scoring.sentences import phrase, say
+from services.matching.engine.scoring.value import (
+    BOTH_WAYS,
+    CLOCKS,
+    DIFFERENCES,
+    LANGUAGE,
+    TIME,
+    WEAKER,
+    clocks_apart,
+    part_of,
+    shared_level,
+    shared_slots,
+    valued,
 )
-from services.matching.engine.worth import Worth, best_teaching
 
-SAME_TOPIC = 0.8
-SHARED_FACETS = ("industry", "function", "education", "region", "career_stage")
+ALIKE = 0.5
+"""Two texts are about the same when this share of what meets one meets the other."""
+MOST_DIFFERENCES = 3
+
+Directions = Sequence[tuple[int, int, Taught]]  # teacher, learner, what
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Looked:
+    """What is looked up for all couples at once: m places each of the first and the second, and of what they share."""
+
+    first: NDArray[np.int64]
+    second: NDArray[np.int64]
+    directions: Sequence[tuple[Taught | None, Taught | None]]  # first teaches second, second teaches first
+    parts: dict[str, NDArray[np.int64]]
+    clocks: NDArray[np.int64]
+    slots: NDArray[np.int64]
+    level: NDArray[np.int64]
 
 
 def explain(
-    first: int, second: int, *, ground: Ground, worth: Worth, similarity: Similarity, pinned: bool
-) -> PlannedPair:
-    """The pair at these two places of the ground, as its two people and their organizer will read it."""
+    couples: Iterable[tuple[int, int]],
+    *,
+    people: Sequence[Person],
+    problem: Problem,
+    monday: date,
+    pins: Collection[tuple[int, int]] = (),
+) -> tuple[PlannedPair, ...]:
+    """The pairs at these places of the problem, as their people and organizers will read them; sorted by ids.
+
+    ``pins``: those that an organizer wants.
+    """
     # The order of the two in the text follows their ids, like the order of a pair's members.
-    first, second = sorted((first, second), key=lambda index: ground.people[index].id)
-    one, other = ground.people[first], ground.people[second]
-    directions = _directions(one, other, similarity=similarity, pinned=pinned)
-    language, level = shared_language(one, other)
-    minutes = int(ground.minutes[first, second])
-    distance = float(ground.distance[first, second])
-    windows = week.window_texts(ground.slots[first] & ground.slots[second])
-    details = {
-        "weaker direction": "0.8 of the direction in which less is taught",
-        "both directions": "0.1 of the sum",
-        "difference": ", ".join(_differences(one, other)),
-        "logistics": f"{minutes} shared minutes a week, {distance:g} hours between the clocks, "
-        + (f"{language} at level {level} of 6" if language else "no shared language"),
-    }
-    terms = worth.terms(first, second, details=details)
+    wanted = {frozenset(couple) for couple in pins}
+    ordered = sorted((sorted(couple, key=lambda index: people[index].id) for couple in couples), key=_ids(people))
+    looked = _look(problem, ordered)
+    return tuple(
+        _pair(k, looked, people=people, problem=problem, monday=monday, pinned=frozenset(couple) in wanted)
+        for k, couple in enumerate(ordered)
+    )
+
+
+def terms_of(problem: Problem, first: int, second: int) -> tuple[Term, ...]:
+    """The named parts of one pair's value, without those that are zero by nature; their millionths sum to it exactly."""
+    return _terms(0, _look(problem, [[first, second]]), problem=problem)
+
+
+def _ids(people: Sequence[Person]) -> Callable[[list[int]], tuple[str, ...]]:
+    return lambda couple: tuple(people[index].id for index in couple)
+
+
+def _look(problem: Problem, couples: Sequence[Sequence[int]]) -> _Looked:
+    first, second = np.array(couples, dtype=np.int64).reshape(len(couples), 2).T
+    directions = [(taught(problem, one, other), taught(problem, other, one)) for one, other in couples]
+    a, b = (
+        np.array([found.worth if found else 0 for found in way], dtype=np.int64)
+        for way in (zip(*directions, strict=True) if directions else ((), ()))
+    )
+    return _Looked(
+        first,
+        second,
+        directions,
+        valued(problem, first, second, a=a, b=b).parts,
+        clocks_apart(problem, first, second),
+        shared_slots(problem, first, second),
+        shared_level(problem, first, second),
+    )
+
+
+def _pair(
+    k: int, looked: _Looked, *, people: Sequence[Person], problem: Problem, monday: date, pinned: bool
+) -> PlannedPair:
+    at = int(looked.first[k]), int(looked.second[k])
+    one, other = people[at[0]], people[at[1]]
+    directions = _directions(problem, at, found=looked.directions[k], pinned=pinned)
+    terms = _terms(k, looked, problem=problem)
+    language = _language(problem, at)
+    shared = week.unpacked(problem.slots[at[0]] & problem.slots[at[1]])
+    ground = _common_ground(problem, one, other, at=at, directions=directions, language=language)
+    bridge = _bridge(problem, one, other, at=at, directions=directions)
+    one_way = _one_way_reason(one, other, directions=directions, pinned=pinned)
     return PlannedPair(
         first=one.id,
         second=other.id,
         value=sum(term.amount for term in terms),
         terms=terms,
-        directions=directions,
+        directions=tuple(
+            teaching_of(what, teacher=people[teacher].id, learner=people[learner].id)
+            for teacher, learner, what in directions
+        ),
         language=language,
-        shared_minutes=minutes,
-        shared_windows=windows,
-        common_ground=_common_ground(one, other, directions=directions, similarity=similarity),
-        bridge=_bridge(one, other, directions=directions),
-        one_way_reason=_one_way_reason(one, other, directions=directions, pinned=pinned),
+        shared_minutes=int(looked.slots[k]) * week.SLOT_MINUTES,
+        shared_windows=week.window_texts(shared),
+        first_windows=week.window_texts(shared, zone=one.zone, monday=monday),
+        second_windows=week.window_texts(shared, zone=other.zone, monday=monday),
+        common_ground=say(ground),
+        bridge="; ".join(map(say, bridge)),
+        one_way_reason=say(one_way) if one_way else "",
+        told=(ground, *bridge, *((one_way,) if one_way else ())),
         pinned=pinned,
     )
 
 
-def reason_for(index: int, *, ground: Ground, legality: Legality, worth: Worth, able: NDArray[np.bool_]) -> LeftOut:
-    """Why this person has nobody: the first thing that they or their organizer could change. ``able``: who takes part."""
-    person = ground.people[index]
-    legal = legality.legal[index] & able
-    if person.away:
-        code = model.OUT_OF_OFFICE
-    elif not is_complete(person):
-        code = model.INCOMPLETE_PROFILE
-    elif (legal & worth.relevant[index]).any():
-        code = model.CAPACITY
-    elif legal.any():
-        code = model.NOTHING_IN_COMMON
-    elif (legality.but("shared_minutes")[index] & able).any():
-        code = model.NO_SHARED_TIME
-    elif (legality.but("shared_language")[index] & able).any():
-        code = model.NO_SHARED_LANGUAGE
-    else:
-        code = model.NO_LEGAL_PARTNER
-    return LeftOut(person=person.id, reason=code)
+def _terms(k: int, looked: _Looked, *, problem: Problem) -> tuple[Term, ...]:
+    whys = _whys(k, looked, problem=problem)
+    return tuple(
+        Term(name=name, amount=amount / MILLION, detail=say(whys[name]), why=whys[name])
+        for name, amount in ((name, int(part[k])) for name, part in looked.parts.items())
+        if amount or name in {WEAKER, BOTH_WAYS}
+    )
 
 
-def is_complete(person: Person) -> bool:
-    """Whether the profile says enough for the person's role: what they teach or want, a language, some time, a known zone."""
-    has_topics = {
-        GIVES: bool(person.offers),
-        RECEIVES: bool(person.needs),
-        BOTH: bool(person.offers or person.needs),
-    }[person.role]
-    return has_topics and bool(person.languages) and bool(person.windows) and week.zone_is_known(person.zone)
+def _whys(k: int, looked: _Looked, *, problem: Problem) -> dict[str, Phrase]:
+    at = int(looked.first[k]), int(looked.second[k])
+    allowed = [
+        found.worth if found else 0
+        for found, (teacher, learner) in zip(looked.directions[k], (at, at[::-1]), strict=True)
+        if may_teach(problem, teacher, learner)
+    ]
+    differing = ",".join(_differing(problem, at))
+    language, level = _language(problem, at), int(looked.level[k])
+    return {
+        WEAKER: phrase("weaker_direction", worth=min(allowed, default=0) / MILLION),
+        BOTH_WAYS: phrase("both_directions" if len(allowed) == 2 else "one_direction"),
+        DIFFERENCES: phrase("difference", facets=differing) if differing else phrase("no_difference"),
+        CLOCKS: phrase("clocks", hours=int(looked.clocks[k]) / 60),
+        TIME: phrase("shared_time", minutes=int(looked.slots[k]) * week.SLOT_MINUTES),
+        LANGUAGE: phrase("language", language=language, level=level) if language else phrase("no_language"),
+    } | {
+        part_of(check): phrase("preferred_rule", rule=check.kind, number=check.number + 1)
+        for check in problem.rules.checks
+        if not check.required
+    }
 
 
-def outcomes(people: Sequence[Person], *, pairs: Iterable[PlannedPair]) -> tuple[Outcome, ...]:
-    """How each organization fared."""
-    best: dict[str, float] = {}
-    for pair in pairs:
-        for person in (pair.first, pair.second):
-            best[person] = max(best.get(person, pair.value), pair.value)
-    found = []
-    for organization in sorted({person.organization for person in people}):
-        theirs = [person for person in people if person.organization == organization]
-        values = sorted(best[person.id] for person in theirs if person.id in best)
-        found.append(
-            Outcome(
-                organization=organization,
-                people=len(theirs),
-                matched=len(values),
-                mean_value=round(sum(values) / len(values), 6) if values else 0.0,
-                worst_value=values[0] if values else 0.0,
-            )
-        )
-    return tuple(found)
+def _language(problem: Problem, at: tuple[int, int]) -> str:
+    """The language in which the weaker of the two speaks best; "" when they share none."""
+    shared = np.minimum(problem.spoken[at[0]], problem.spoken[at[1]])
+    return problem.codes[int(shared.argmax())] if shared.any() else ""
 
 
-def _directions(one: Person, other: Person, *, similarity: Similarity, pinned: bool) -> tuple[Teaching, ...]:
-    found = []
-    for teacher, learner in ((one, other), (other, one)):
-        if teacher.role != RECEIVES and learner.role != GIVES:
-            teaching = best_teaching(teacher, learner, similarity=similarity)
-            if teaching is None and pinned:
-                # An organizer knows something that the texts do not say: show the nearest texts all the same.
-                teaching = best_teaching(teacher, learner, similarity=similarity, least=0.0)
-            if teaching is not None:
-                found.append(teaching)
-    return tuple(found)
+def _directions(
+    problem: Problem, at: tuple[int, int], *, found: tuple[Taught | None, Taught | None], pinned: bool
+) -> Directions:
+    shown = []
+    for what, (teacher, learner) in zip(found, (at, at[::-1]), strict=True):
+        if may_teach(problem, teacher, learner):
+            # An organizer knows something that the texts do not say: show what there is all the same.
+            there = nearest(problem, teacher, learner) if what is None and pinned else what
+            if there is not None:
+                shown.append((teacher, learner, there))
+    return shown
 
 
-def _one_way_reason(one: Person, other: Person, *, directions: Sequence[Teaching], pinned: bool) -> str:
+def _one_way_reason(one: Person, other: Person, *, directions: Directions, pinned: bool) -> Phrase | None:
     if len(directions) == 2:
-        return ""
+        return None
     if one.role != BOTH or other.role != BOTH:
-        return "By their roles in this cohort, one teaches and the other learns."
-    if pinned:
-        return "An organizer put these two together."
-    return "Only one of the two offers what the other wants, and no pair that goes both ways was left."
+        return phrase("by_roles")
+    return phrase("pinned") if pinned else phrase("nothing_two_way")
 
 
-def _common_ground(one: Person, other: Person, *, directions: Sequence[Teaching], similarity: Similarity) -> str:
-    for lead, ours, theirs in (
-        ("Both want to learn about", [n.text for n in one.needs], [n.text for n in other.needs]),
-        ("Both know about", [o.text for o in one.offers], [o.text for o in other.offers]),
+def _common_ground(
+    problem: Problem, one: Person, other: Person, *, at: tuple[int, int], directions: Directions, language: str
+) -> Phrase:
+    near = problem.near
+    for code, ours, theirs, rows in (
+        ("both_want", [n.text for n in one.needs], [n.text for n in other.needs], _met_by),
+        ("both_know", [o.text for o in one.offers], [o.text for o in other.offers], _good_for),
     ):
-        alike = similarity(ours, theirs)
-        if alike.size and alike.max() >= SAME_TOPIC:
-            i, j = np.unravel_index(int(np.argmax(alike)), alike.shape)
-            mine, yours = ours[int(i)], theirs[int(j)]
-            return f"{lead} “{mine}”" + (f" and “{yours}”" if yours != mine else "")
-    for name in SHARED_FACETS:
-        mine, yours = facet_values((one, other), name)
-        if mine and mine == yours:
-            return f"The same {name.replace('_', ' ')}: {_stated(one, name)}"
+        same = sorted(set(ours) & set(theirs))
+        if same:
+            return phrase(code, one=same[0])
+        known = {text: rows(near, text) for text in (*ours, *theirs)}
+        alike = [
+            (-likeness, mine, yours)
+            for mine in ours
+            for yours in theirs
+            if (likeness := _overlap(known[mine], known[yours])) >= ALIKE
+        ]
+        if alike:
+            _, mine, yours = min(alike)
+            return phrase(f"{code}_alike", one=mine, other=yours)
+    for name in FACETS:
+        column = problem.labels[COLUMNS.index(name)]
+        if column[at[0]] == column[at[1]] != UNSTATED:
+            return phrase("same_facet", facets=name, value=stated(one, name))
     if directions:
-        topic = max(directions, key=lambda teaching: teaching.value)
-        return f"Both care about “{topic.need}”"
-    language, _ = shared_language(one, other)
-    return f"Both speak {language}" if language else "Both joined the same cohort"
+        return phrase("both_care", one=max(directions, key=lambda found: found[2].worth)[2].best.need)
+    return phrase("both_speak", language=language) if language else phrase("same_cohort")
 
 
-def _bridge(one: Person, other: Person, *, directions: Sequence[Teaching]) -> str:
-    differing = _differences(one, other)
+def _bridge(
+    problem: Problem, one: Person, other: Person, *, at: tuple[int, int], directions: Directions
+) -> tuple[Phrase, ...]:
+    differing = _differing(problem, at)
     if differing:
-        return "; ".join(differing[:3])
-    topics = [teaching.offer for teaching in directions]
+        return tuple(
+            phrase("different_organizations")
+            if name == "organization"
+            else phrase("different_facet", facets=name, one=stated(one, name), other=stated(other, name))
+            for name in differing[:MOST_DIFFERENCES]
+        )
+    topics = [what.best.offer for _, _, what in directions]
     if len(topics) == 2 and topics[0] != topics[1]:
-        return f"Different topics: “{topics[0]}” and “{topics[1]}”"
-    if topics:
-        return f"A topic that only one of them knows: “{topics[0]}”"
-    return "Two people who would not have met otherwise"
+        return (phrase("different_topics", one=topics[0], other=topics[1]),)
+    return (phrase("one_topic", one=topics[0]),) if topics else (phrase("strangers"),)
 
 
-def _differences(one: Person, other: Person) -> list[str]:
-    found = ["Different organizations"] if one.organization != other.organization else []
-    for name in DIVERSITY_FACETS:
-        mine, yours = facet_values((one, other), name)
-        if mine and yours and mine != yours:
-            found.append(f"{name}: {_stated(one, name)} and {_stated(other, name)}")
-    return found
+def _differing(problem: Problem, at: tuple[int, int]) -> list[str]:
+    """The respects in which both stated something, and something different."""
+    mine, yours = (dict(zip(COLUMNS, problem.labels[:, person].tolist(), strict=True)) for person in at)
+    return [name for name in DIFFERENCE if mine[name] != yours[name] and UNSTATED not in {mine[name], yours[name]}]
 
 
-def _stated(person: Person, name: str) -> str:
-    return next(facet.value for facet in person.facets if facet.name == name)
+def _met_by(near: Near, need: str) -> dict[str, int]:
+    """The offers that may meet a need, with their chances."""
+    return near.of(need)
+
+
+def _good_for(near: Near, offer: str) -> dict[str, int]:
+    """The needs that an offer may meet, with their chances."""
+    starts, needs, chances = _turned(near)
+    column = bisect_left(near.offers, offer)
+    some = slice(int(starts[column]), int(starts[column + 1]))
+    return {near.needs[need]: int(chance) for need, chance in zip(needs[some], chances[some], strict=True)}
+
+
+@lru_cache(maxsize=1)
+def _turned(near: Near) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.uint16]]:
+    """The table by offers instead of needs."""
+    order = np.argsort(near.offers_at, kind="stable")
+    starts = np.searchsorted(near.offers_at[order], np.arange(len(near.offers) + 1))
+    needs = np.repeat(np.arange(len(near.needs)), np.diff(near.starts))
+    return starts.astype(np.int64), needs[order], near.chance[order]
+
+
+def _overlap(mine: dict[str, int], yours: dict[str, int]) -> float:
+    """The share that two rows of chances have in common, 0 to 1 (of nothing: 0)."""
+    shared = sum(min(mine[text], yours[text]) for text in mine.keys() & yours.keys())
+    return shared / max(1, sum(mine.values()) + sum(yours.values()) - shared)

@@ -1,166 +1,155 @@
-"""The door of the engine: a snapshot in, a plan out."""
+"""The door of the engine: a snapshot and its near texts in, a plan with its proof out."""
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import date
+from math import inf
 
 import numpy as np
 
-from services.matching.engine import explain, meaning
-from services.matching.engine.assign import Couples, assign
-from services.matching.engine.legality import Ground, Legality, judge, survey
-from services.matching.engine.model import (
-    Cancelled,
-    Couple,
-    IsCancelled,
-    OnProgress,
-    Person,
-    Plan,
-    RulesContradict,
-    Snapshot,
-    Unpinned,
-)
-from services.matching.engine.worth import appraise
+from services.matching.engine.explain import explain
+from services.matching.engine.frozen import Proof
+from services.matching.engine.meaning.near import Near
+from services.matching.engine.model import Cancelled, IsCancelled, OnProgress, Plan, PlannedPair, Snapshot
+from services.matching.engine.scoring.inverted import inverted
+from services.matching.engine.scoring.problem import MILLION
+from services.matching.engine.scoring.reasons import best_possible, outcomes, reason_for
+from services.matching.engine.scoring.value import ONE_WAY_COST
+from services.matching.engine.solving.pairs import Edges, edges_of
+from services.matching.engine.solving.solution import Solution
+from services.matching.engine.solving.solve import solve
+from services.matching.engine.stated import Stated, going_one_way, state
 
-NAME = "exchange-1"
+NAME = "flow-1"
 
 
 def match(
     snapshot: Snapshot,
+    near: Near,
     *,
     seed: int = 0,
-    similarity: meaning.Similarity,
     on_progress: OnProgress = lambda _stage, _done: None,
     cancelled: IsCancelled = lambda: False,
-    similarity_name: str = meaning.NAME,
-) -> Plan:
-    """Pair people so that as many as possible have somebody, then for value; every pair and every person left out explained.
+    deadline: Callable[[], float] = lambda: inf,
+) -> tuple[Plan, Proof | None]:
+    """Pair people so that as many as possible have somebody, as few as possible of them one way, then for value.
 
-    The same snapshot and seed give the same plan, whatever the order of its people, rules and couples, and whatever their
-    organizations are called. Raises ``Cancelled`` soon after ``cancelled()`` turns true, and ``RulesContradict`` when two
-    people must be together and a required rule forbids it.
+    Every pair and every person left out is explained, and the proof says how good the plan is (none without people). The same
+    snapshot, near texts and seed give the same plan, whatever the order of people, rules and couples, and whatever their
+    organizations are called. ``deadline``: seconds left; late, the best plan so far comes back with a bound that holds.
+    Raises ``Cancelled`` soon after ``cancelled()`` turns true, ``RulesContradict`` when required rules cannot hold together, and
+    ``SnapshotRefused`` or ``RuleRefused`` for a snapshot that makes no sense.
     """
-    name = f"{NAME} {similarity_name}"
-    people = in_order(snapshot.people, seed=seed)
-    if not people:
-        return Plan(engine=name)
+    if not snapshot.people:
+        return Plan(upper_bound=0.0, unmatched_bound=0, exact=True, engine=NAME, meaning=near.model), None
 
     def enter(stage: str, done: float) -> None:
         if cancelled():
             raise Cancelled
         on_progress(stage, done)
 
-    enter("checking the rules", 0.1)
-    ground = survey(people, monday=date.fromisoformat(snapshot.week))
-    legality = judge(snapshot, ground=ground)
-    enter("comparing needs and offers", 0.3)
-    worth = appraise(snapshot, ground=ground, similarity=similarity)
-    enter("pairing", 0.6)
-    forced, pins, unpinned = _force(snapshot, ground=ground, legality=legality)
-    able = np.array([not person.away and explain.is_complete(person) for person in people], dtype=np.bool_)
-    possible = legality.legal & worth.relevant & np.logical_and.outer(able, able)
-    couples = assign(
-        worth.value,
-        good=possible & worth.both_ways,
-        legal=possible,
-        places=[person.places for person in people],
-        forced=forced,
+    enter("checking the rules", 0.3)
+    known = state(snapshot, near, seed=seed)
+    enter("pairing", 0.4)
+    solution = _solved(
+        known,
+        on_progress=lambda stage, done: on_progress(f"pairing: {stage}", 0.4 + 0.4 * done),
         cancelled=cancelled,
+        deadline=deadline,
     )
-    enter("explaining", 0.9)
-    pairs = sorted(
-        (
-            explain.explain(
-                first, second, ground=ground, worth=worth, similarity=similarity, pinned=(first, second) in pins
+    enter("explaining", 0.85)
+    pairs = explain(
+        set(zip(solution.found.u.tolist(), solution.found.v.tolist(), strict=True)),
+        people=known.people,
+        problem=known.problem,
+        monday=date.fromisoformat(snapshot.week),
+        pins=known.pins,
+    )
+    proof = Proof(
+        seed=seed,
+        forced=solution.forced,
+        couples=solution.found.couples,
+        certificate=solution.found.certificate,
+        value=solution.found.value,
+        upper_bound=solution.found.upper_bound,
+        unmatched=solution.found.unmatched,
+        unmatched_bound=solution.found.unmatched_bound,
+    )
+    return _plan(known, solution, pairs=pairs, meaning=near.model), proof
+
+
+@dataclass(frozen=True, slots=True)
+class _Solved:
+    found: Solution
+    forced: Edges
+
+
+def _solved(
+    known: Stated, *, on_progress: OnProgress, cancelled: IsCancelled, deadline: Callable[[], float]
+) -> _Solved:
+    """The solver's plan; whenever a group of whom one must be included has nobody, its best pair is forced, and all is planned
+    again."""
+    forced = known.forced
+    while True:
+        found = solve(
+            known.pairs,
+            places=known.problem.places,
+            forced=forced,
+            on_progress=on_progress,
+            cancelled=cancelled,
+            deadline=deadline,
+        )
+        if cancelled():
+            raise Cancelled
+        more = _for_groups(known, found, forced=forced)
+        if more is None:
+            return _Solved(found, forced)
+        forced = more
+
+
+def _for_groups(known: Stated, found: Solution, *, forced: Edges) -> Edges | None:
+    """The forced couples and one more, for the first group that was left out; None when none was, or nobody can help it."""
+    paired = {*found.u.tolist(), *found.v.tolist()}
+    left = known.problem.places - np.bincount(np.concatenate((forced.u, forced.v)), minlength=known.problem.size)
+    for group in known.problem.rules.included:
+        if paired & set(group.people):
+            continue
+        best: tuple[int, int, int] | None = None
+        for person in sorted(group.people):
+            partners, worth = known.pairs.of(person)
+            open_ = (left[partners] > 0) & (left[person] > 0)
+            for partner, value in zip(partners[open_].tolist(), worth[open_].tolist(), strict=True):
+                if best is None or value > best[0]:
+                    best = value, person, partner
+        if best is not None:
+            value, person, partner = best
+            return edges_of(
+                np.append(forced.u, person), np.append(forced.v, partner), np.append(forced.w, np.int64(value))
             )
-            for first, second in couples
-        ),
-        key=lambda pair: (pair.first, pair.second),
-    )
-    paired = {index for couple in couples for index in couple}
+    return None
+
+
+def _plan(known: Stated, solution: _Solved, *, pairs: Sequence[PlannedPair], meaning: str) -> Plan:
+    found = solution.found
+    paired = {*found.u.tolist(), *found.v.tolist()}
+    topics = inverted(known.problem)
     left_out = [
-        explain.reason_for(index, ground=ground, legality=legality, worth=worth, able=able)
-        for index in range(len(people))
+        reason_for(index, problem=known.problem, people=known.people, index=topics)
+        for index in range(len(known.people))
         if index not in paired
     ]
+    one_way = going_one_way(known.problem, found.couples, forced=solution.forced)
     return Plan(
         pairs=tuple(pairs),
         left_out=tuple(sorted(left_out, key=lambda out: out.person)),
-        outcomes=explain.outcomes(people, pairs=pairs),
-        unpinned=tuple(unpinned),
+        outcomes=outcomes(known.people, pairs=pairs, best=best_possible(known.pairs)),
+        unpinned=known.unpinned,
         value=round(sum(pair.value for pair in pairs), 6),
-        engine=name,
+        upper_bound=(found.upper_bound + one_way * ONE_WAY_COST) / MILLION,
+        unmatched_bound=found.unmatched_bound,
+        exact=found.exact,
+        engine=NAME,
+        meaning=meaning,
     )
-
-
-def in_order(people: tuple[Person, ...], *, seed: int) -> tuple[Person, ...]:
-    """An order that depends on what people say about themselves and on the seed; ids only part equals.
-
-    Organizations, teams and managers are labels: they stay out of it, so that renaming them changes nothing.
-    """
-
-    def key(person: Person) -> tuple[bytes, str]:
-        said = replace(person, id="", organization="", team="", managers=())
-        return hashlib.sha256(f"{seed} {said!r}".encode()).digest(), person.id
-
-    return tuple(sorted(people, key=key))
-
-
-def _force(snapshot: Snapshot, *, ground: Ground, legality: Legality) -> tuple[Couples, Couples, list[Unpinned]]:
-    """What must be: required TOGETHER rules first, then pins as far as places and hard rules allow."""
-    room = [person.places for person in ground.people]
-    forced: Couples = set()
-    pins: Couples = set()
-    unpinned: list[Unpinned] = []
-
-    def places_of(couple: Couple) -> tuple[int, int] | None:
-        if couple.first not in ground.place or couple.second not in ground.place:
-            return None
-        first, second = ground.place[couple.first], ground.place[couple.second]
-        return min(first, second), max(first, second)
-
-    def why_not(first: int, second: int) -> str:
-        broken = legality.broken_by(first, second)
-        if {"blocked", "apart"} & set(broken):
-            return "these two cannot be paired"  # who blocked whom is nobody's business
-        if broken:
-            return "forbidden by " + ", ".join(kind.upper() for kind in broken)
-        if ground.people[first].away or ground.people[second].away:
-            return "one of the two is out of office"
-        if room[first] < 1 or room[second] < 1:
-            return "one of the two has no free place"
-        return ""
-
-    def take(first: int, second: int) -> None:
-        forced.add((first, second))
-        room[first] -= 1
-        room[second] -= 1
-
-    together = sorted(
-        Couple(first=min(rule.people), second=max(rule.people))
-        for rule in snapshot.rules
-        if rule.required and rule.kind == "together"
-    )
-    for couple in together:
-        at = places_of(couple)
-        if at is None or at in forced or not legality.kinds["apart"][at] or not legality.kinds["blocked"][at]:
-            continue  # they are a pair already, are not here, or one of them said no: nobody is forced
-        reason = why_not(*at)
-        if reason.startswith("forbidden"):
-            raise RulesContradict(
-                f"TOGETHER of {couple.first} and {couple.second} cannot hold: {reason}. Take one of these rules back."
-            )
-        if not reason:
-            take(*at)
-    for couple in sorted(snapshot.pinned):
-        at = places_of(couple)
-        reason = "one of the two has no free place" if at is None else "" if at in forced else why_not(*at)
-        if reason or at is None:
-            unpinned.append(Unpinned(couple=couple, reason=reason))
-            continue
-        if at not in forced:
-            take(*at)
-        pins.add(at)
-    return forced, pins, unpinned

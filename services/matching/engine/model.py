@@ -26,15 +26,16 @@ OUT_OF_OFFICE = "out_of_office"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
-    """What somebody can teach; level 1 to 5."""
+    """What somebody can teach; level 1 to 5; ``setting``: where it was learned (work, study, life), "" when unsaid."""
 
     text: str
     level: int
+    setting: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Need:
-    """What somebody wants; priority 1 to 3; ``kind`` is passed through to the explanation."""
+    """What somebody wants; priority 1 to 3; ``kind``: how they want to be helped, "" when unsaid (see ``scoring/aptness``)."""
 
     text: str
     priority: int
@@ -95,6 +96,7 @@ class Rule:
     facet: str = ""
     people: tuple[str, ...] = ()
     weight: float = 0.1
+    language: str = ""  # the rule is about this one; "": any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -121,11 +123,17 @@ class Snapshot:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Teaching:
-    """One direction of a pair: the need that is met best, and by which offer. Similarity and value are 0 to 1."""
+class Phrase:
+    """A sentence as its code and what it is about, so that it can be said in the reader's language (``scoring/sentences``)."""
 
-    teacher: str
-    learner: str
+    code: str
+    given: tuple[tuple[str, str | int | float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Also:
+    """The need that a teacher meets second best, and what it adds to the direction."""
+
     need: str
     need_kind: str
     offer: str
@@ -136,17 +144,41 @@ class Teaching:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Teaching:
+    """One direction of a pair: the need that is met best, and by which offer. Similarity and value are 0 to 1.
+
+    ``similarity``: the probability that the offer meets the need. The whole direction is worth ``value`` plus what ``also`` adds.
+    """
+
+    teacher: str
+    learner: str
+    need: str
+    need_kind: str
+    offer: str
+    similarity: float
+    priority: int
+    level: int
+    value: float
+    setting: str = ""
+    also: Also | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Term:
-    """A named part of a pair's value."""
+    """A named part of a pair's value. ``why``: the same as ``detail``, which is English."""
 
     name: str
     amount: float
     detail: str = ""
+    why: Phrase | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedPair:
-    """A pair with its explanation. ``value`` is exactly ``sum(term.amount for term in terms)``."""
+    """A pair with its explanation. ``value`` is exactly ``sum(term.amount for term in terms)``.
+
+    ``told``: common ground, bridge and the reason for one way as phrases; the texts beside it are the same in English.
+    """
 
     first: str
     second: str
@@ -160,25 +192,33 @@ class PlannedPair:
     bridge: str
     one_way_reason: str = ""
     pinned: bool = False
+    first_windows: tuple[str, ...] = ()  # the shared time on the first one's clock
+    second_windows: tuple[str, ...] = ()
+    told: tuple[Phrase, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeftOut:
-    """A person without a pair; ``reason`` is one of the codes above."""
+    """A person without a pair; ``reason`` is one of the codes above; ``why``: which rule, and what would change it."""
 
     person: str
     reason: str
+    why: tuple[Phrase, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How the people of one organization fared. The values are those of the matched: each counts with their best pair."""
+    """How the people of one organization fared. The values are those of the matched: each counts with their best pair.
+
+    ``best_mean``: the mean of what each person's best possible partner would be worth, taken alone; nobody can all have theirs.
+    """
 
     organization: str
     people: int
     matched: int
     mean_value: float
     worst_value: float
+    best_mean: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,7 +231,11 @@ class Unpinned:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """The result of a run, sorted by ids. ``upper_bound`` is None until an engine proves one."""
+    """The result of a run, sorted by ids.
+
+    No plan that leaves as few people alone, and sends as few pairs one way, is worth more than ``upper_bound``; none leaves fewer
+    alone than ``unmatched_bound``. ``exact``: both are met. ``meaning``: the models that read the texts.
+    """
 
     pairs: tuple[PlannedPair, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
@@ -199,7 +243,10 @@ class Plan:
     unpinned: tuple[Unpinned, ...] = ()
     value: float = 0.0
     upper_bound: float | None = None
+    unmatched_bound: int | None = None
+    exact: bool = False
     engine: str = ""
+    meaning: str = ""
 
 
 class Cancelled(Exception):

@@ -7,7 +7,7 @@ is a circle: Monday 00:30 in Tokyo is Sunday 15:30 UTC.
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from itertools import pairwise
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -18,6 +18,7 @@ from services.matching.engine.model import Person
 
 SLOT_MINUTES = 5
 SLOTS = 7 * 24 * 60 // SLOT_MINUTES
+WORDS = -(-SLOTS // 64)
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 Slots = NDArray[np.bool_]
@@ -38,46 +39,78 @@ def free_slots(person: Person, *, monday: date) -> Slots:
     free = np.zeros(SLOTS, dtype=np.bool_)
     if not zone_is_known(person.zone):
         return free
-    zone = ZoneInfo(person.zone)
-    week_start = datetime.combine(monday, time(), UTC)
     for window in person.windows:
-        midnight = datetime.combine(monday + timedelta(days=window.weekday), time(), zone)
-        # Adding to an aware time moves the wall clock, which is what the person means by "from nine to ten".
-        start, end = (
-            int(((midnight + timedelta(minutes=minute)).astimezone(UTC) - week_start).total_seconds()) // 60
-            for minute in (window.start, window.end)
-        )
-        first, after = -(-start // SLOT_MINUTES), end // SLOT_MINUTES
+        first, after = _covered(person.zone, window.weekday, window.start, window.end, monday)
         free[np.arange(first, after) % SLOTS] = True
     return free
 
 
-def offset_hours(person: Person, *, monday: date) -> float:
-    """Hours ahead of UTC at noon of that Monday; 0 when the zone is unknown."""
-    if not zone_is_known(person.zone):
-        return 0.0
-    offset = datetime.combine(monday, time(12), ZoneInfo(person.zone)).utcoffset()
-    return (offset or timedelta()).total_seconds() / 3600
+@lru_cache(maxsize=100_000)  # people of one zone keep the same office hours
+def _covered(zone: str, weekday: int, start: int, end: int, monday: date) -> tuple[int, int]:
+    """The first slot that lies wholly in the window, and the one after the last; counted from Monday 00:00 UTC."""
+    week_start = datetime.combine(monday, time(), UTC)
+    midnight = datetime.combine(monday + timedelta(days=weekday), time(), ZoneInfo(zone))
+    # Adding to an aware time moves the wall clock, which is what the person means by "from nine to ten".
+    begins, ends = (
+        int(((midnight + timedelta(minutes=minute)).astimezone(UTC) - week_start).total_seconds()) // 60
+        for minute in (start, end)
+    )
+    return -(-begins // SLOT_MINUTES), ends // SLOT_MINUTES
 
 
-def clock_distance(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Hours between clocks, 0 to 12: what matters is the hour of the day on which two people meet."""
-    apart: NDArray[np.float64] = np.abs(one - other) % 24
-    return np.minimum(apart, 24 - apart)
+def offset_minutes(zone: str, *, monday: date) -> int:
+    """Minutes ahead of UTC at noon of that Monday; 0 when the zone is unknown."""
+    if not zone_is_known(zone):
+        return 0
+    offset = datetime.combine(monday, time(12), ZoneInfo(zone)).utcoffset()
+    return int((offset or timedelta()).total_seconds()) // 60
 
 
-def window_texts(shared: Slots) -> tuple[str, ...]:
-    """The runs of shared slots, such as ``Mon 14:00–15:00 UTC``."""
+def clock_distance(one: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Minutes between clocks, 0 to 720: what matters is the time of the day at which two people meet."""
+    apart: NDArray[np.int64] = np.abs(one - other) % 1440
+    return np.minimum(apart, 1440 - apart)
+
+
+def packed(slots: Slots) -> NDArray[np.uint64]:
+    """Bits in words: shape ``(…, SLOTS)`` to ``(…, WORDS)``; slot s is bit ``s % 64`` of word ``s // 64``."""
+    padded = np.zeros((*slots.shape[:-1], WORDS * 64), dtype=np.bool_)
+    padded[..., :SLOTS] = slots
+    return np.packbits(padded, axis=-1, bitorder="little").view("<u8").astype(np.uint64)
+
+
+def unpacked(words: NDArray[np.uint64]) -> Slots:
+    """The reverse of ``packed``, for one week: shape ``(WORDS,)`` to ``(SLOTS,)``."""
+    return np.unpackbits(words.astype("<u8").view(np.uint8), bitorder="little")[:SLOTS].astype(np.bool_)
+
+
+def window_texts(shared: Slots, *, zone: str = "UTC", monday: date | None = None) -> tuple[str, ...]:
+    """The runs of shared slots on the clock of a zone, such as ``Mon 14:00–15:00 UTC`` or ``Mon 15:00–16:00`` elsewhere.
+
+    ``monday``: of the week that the slots are from; needed for a zone other than UTC.
+    """
     edges = np.flatnonzero(np.diff(np.concatenate(([False], shared, [False])).astype(np.int8)))
-    return tuple(_text(int(start), int(end)) for start, end in list(pairwise(edges))[::2])
+    runs = [(int(start) * SLOT_MINUTES, int(end) * SLOT_MINUTES) for start, end in list(pairwise(edges))[::2]]
+    if zone == "UTC" or monday is None or not zone_is_known(zone):
+        return tuple(f"{_text(start, end)} UTC" for start, end in runs)
+    return tuple(
+        _text(*(_on_the_clock(minute, zone=zone, monday=monday) for minute in (start, end))) for start, end in runs
+    )
+
+
+def _on_the_clock(minute: int, *, zone: str, monday: date) -> int:
+    """A minute of the week in UTC as the minute of the week that a clock of this zone shows."""
+    then = datetime.combine(monday, time(), UTC) + timedelta(minutes=minute)
+    shown = then.astimezone(ZoneInfo(zone)).replace(tzinfo=None) - datetime.combine(monday, time())
+    return int(shown.total_seconds()) // 60
 
 
 def _text(start: int, end: int) -> str:
-    day, minute = divmod(start * SLOT_MINUTES, 1440)
-    last_day, last_minute = divmod(end * SLOT_MINUTES, 1440)
+    day, minute = divmod(start, 1440)
+    last_day, last_minute = divmod(end, 1440)
     if last_minute == 0:
         last_day, last_minute = last_day - 1, 1440
     until = f"{last_minute // 60:02}:{last_minute % 60:02}"
     if last_day != day:
-        until = f"{DAYS[last_day]} {until}"
-    return f"{DAYS[day]} {minute // 60:02}:{minute % 60:02}–{until} UTC"
+        until = f"{DAYS[last_day % 7]} {until}"
+    return f"{DAYS[day % 7]} {minute // 60:02}:{minute % 60:02}–{until}"

@@ -1,22 +1,18 @@
-"""Computing in a process of its own: the event loop stays free, and the model's memory is given back when it ends."""
+"""Computing in a process of its own: the event loop stays free, and the models' memory is given back when it ends."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator
 from contextlib import suppress
 
 import msgspec
 
-from services.matching.engine.model import Plan
-from services.matching.jobs.child import Line
+from services.matching.jobs.frames import LENGTH, Line, Order, framed
 
-LONGEST_LINE = 512 * 1024 * 1024
 LAST_WORDS = 2_000
-
-OnProgress = Callable[[str, float], Awaitable[None]]
 
 
 class EngineRefused(Exception):
@@ -31,8 +27,8 @@ class EngineDied(Exception):
     """The process was killed from outside, by the system's memory guard perhaps: another try may succeed."""
 
 
-async def compute(snapshot: bytes, *, seed: int, on_progress: OnProgress) -> Plan:
-    """The plan for a snapshot (JSON). Cancelling this task kills the process, as does an exception from ``on_progress``."""
+async def compute(order: Order) -> AsyncGenerator[Line]:
+    """What the engine says, line by line. Closing this iterator kills the process."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -40,7 +36,6 @@ async def compute(snapshot: bytes, *, seed: int, on_progress: OnProgress) -> Pla
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        limit=LONGEST_LINE,
         env=_environment(),
     )
     assert process.stdin is not None
@@ -49,15 +44,14 @@ async def compute(snapshot: bytes, *, seed: int, on_progress: OnProgress) -> Pla
     errors = asyncio.create_task(process.stderr.read())
     try:
         with suppress(BrokenPipeError, ConnectionResetError):  # it says why on its error stream
-            process.stdin.write(f"{seed} {len(snapshot)}\n".encode() + snapshot)
+            process.stdin.write(framed(order))
             await process.stdin.drain()
-        while text := await process.stdout.readline():
-            line = msgspec.json.decode(text, type=Line)
+        while (line := await _line_from(process.stdout)) is not None:
             if line.refused:
                 raise EngineRefused(line.refused)
-            if line.plan is not None:
-                return line.plan
-            await on_progress(line.stage, line.done)
+            if line.finished:
+                return
+            yield line
         code = await process.wait()
         said = (await errors).decode(errors="replace").strip()[-LAST_WORDS:]
         if code < 0:
@@ -69,6 +63,14 @@ async def compute(snapshot: bytes, *, seed: int, on_progress: OnProgress) -> Pla
                 process.kill()
         await process.wait()
         errors.cancel()
+
+
+async def _line_from(stream: asyncio.StreamReader) -> Line | None:
+    try:
+        length = int.from_bytes(await stream.readexactly(LENGTH), "big")
+        return msgspec.msgpack.decode(await stream.readexactly(length), type=Line)
+    except asyncio.IncompleteReadError:
+        return None
 
 
 def _environment() -> dict[str, str]:

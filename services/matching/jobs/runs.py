@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
+from contextlib import aclosing
 from dataclasses import dataclass
 from uuid import UUID, uuid4
 
@@ -20,9 +21,11 @@ from services.matching import store
 from services.matching.domain import cohorts, drafts, runs
 from services.matching.domain.freeze import freeze
 from services.matching.domain.kept import Aggregate, Kept
-from services.matching.engine.model import Plan
+from services.matching.engine.model import Plan, Snapshot
 from services.matching.jobs.compute import EngineDied, EngineFailed, EngineRefused, compute
-from services.matching.store import Claimed
+from services.matching.jobs.frames import Meaning, Order, texts_of
+from services.matching.jobs.meaning import meaning_of, stopping_within
+from services.matching.store import Claimed, Frozen
 
 MOST_ATTEMPTS = 3
 
@@ -42,13 +45,13 @@ class Pace:
 
 async def run_match_runs(running: Running) -> None:
     """Until the service stops."""
-    pace = Pace()
+    pace, meaning = Pace(), meaning_of(running.settings)
     while not running.stopping.is_set():
-        if not await take_one(running, pace=pace):
-            await _stopping_within(running, pace.idle)
+        if not await take_one(running, pace=pace, meaning=meaning):
+            await stopping_within(running, pace.idle)
 
 
-async def take_one(running: Running, *, pace: Pace) -> bool:
+async def take_one(running: Running, *, pace: Pace, meaning: Meaning) -> bool:
     """Compute the run that waits longest; False when none waits."""
     async with running.begin() as tx:
         claimed = await store.claim_run(tx, claim=uuid4(), lease_seconds=pace.lease)
@@ -58,8 +61,7 @@ async def take_one(running: Running, *, pace: Pace) -> bool:
     try:
         if claimed.attempts > MOST_ATTEMPTS:
             raise EngineFailed(f"given up after {MOST_ATTEMPTS} attempts, each of which ended without a result")
-        snapshot = await _frozen(running, claimed)
-        plan = await _computed(running, claimed, snapshot, pace=pace)
+        plan = await _computed(running, claimed, await _order(running, claimed, meaning=meaning), pace=pace)
         if plan is None:
             async with running.begin() as tx:
                 await store.give_back(tx, claimed)
@@ -74,35 +76,51 @@ async def take_one(running: Running, *, pace: Pace) -> bool:
     return True
 
 
-async def _frozen(running: Running, claimed: Claimed) -> bytes:
-    """The snapshot of an earlier attempt, or a new one."""
+async def _order(running: Running, claimed: Claimed, *, meaning: Meaning) -> Order:
+    """What an earlier attempt froze, or a new snapshot; with all that is known of its texts."""
     run_id, cohort_id = claimed.run.state.run_id, claimed.run.state.cohort_id
     async with running.begin() as tx:
         run = await store.lock_claimed(tx, claimed)
         cohort = await store.load_cohort(tx, cohort_id)
         if run is None or cohort is None:
             raise ClaimLost
-        content = await store.load_snapshot(tx, run_id)
-        if content is None:
+        frozen = await store.load_snapshot(tx, run_id)
+        if frozen is None:
             snapshot = freeze(cohort.state, material=await store.material_for(tx, cohort.state, now=tx.now), now=tx.now)
-            content = msgspec.json.encode(snapshot)
+            frozen = Frozen(content=msgspec.json.encode(snapshot))
             people = [UUID(person.id) for person in snapshot.people]
-            await store.save_snapshot(tx, run_id, people=people, content=content)
-            digest = hashlib.sha256(content).hexdigest()
-            frozen = runs.freeze(run, digest=digest, people=len(people), now=tx.now)
-            await running.record(tx, await store.save(tx, [frozen]))
-        return content
+            await store.save_snapshot(tx, run_id, people=people, content=frozen.content)
+            digest = hashlib.sha256(frozen.content).hexdigest()
+            told = runs.freeze(run, digest=digest, people=len(people), now=tx.now)
+            await running.record(tx, await store.save(tx, [told]))
+        if frozen.near is not None:
+            return Order(meaning=meaning, snapshot=frozen.content, near=frozen.near, seed=claimed.seed)
+        vectors = await store.vectors_of(tx, texts_of(msgspec.json.decode(frozen.content, type=Snapshot)))
+        return Order(meaning=meaning, snapshot=frozen.content, vectors=vectors, seed=claimed.seed)
 
 
-async def _computed(running: Running, claimed: Claimed, snapshot: bytes, *, pace: Pace) -> Plan | None:
+async def _computed(running: Running, claimed: Claimed, order: Order, *, pace: Pace) -> Plan | None:
     """The plan; None when the service stops first."""
+    run_id = claimed.run.state.run_id
 
-    async def on_progress(stage: str, done: float) -> None:
-        async with running.begin() as tx:
-            run = await store.lock_claimed(tx, claimed)
-            if run is None:
-                raise ClaimLost
-            await running.record(tx, await store.save(tx, [runs.progress(run, stage=stage, done=done, now=tx.now)]))
+    async def work() -> Plan:
+        async with aclosing(compute(order)) as lines:
+            async for line in lines:
+                async with running.begin() as tx:
+                    run = await store.lock_claimed(tx, claimed)
+                    if run is None:
+                        raise ClaimLost
+                    await store.save_vectors(tx, line.vectors)
+                    if line.near:
+                        await store.save_near(tx, run_id, line.near)
+                    if line.proof:
+                        await store.save_proof(tx, run_id, line.proof)
+                    if line.stage:
+                        told = runs.progress(run, stage=line.stage, done=line.done, now=tx.now)
+                        await running.record(tx, await store.save(tx, [told]))
+                if line.plan is not None:
+                    return line.plan
+        raise EngineFailed("the computing process ended without a plan")
 
     async def stay_alive() -> None:
         while True:
@@ -111,7 +129,7 @@ async def _computed(running: Running, claimed: Claimed, snapshot: bytes, *, pace
                 if not await store.extend_claim(tx, claimed, lease_seconds=pace.lease):
                     raise ClaimLost
 
-    computing = asyncio.create_task(compute(snapshot, seed=claimed.seed, on_progress=on_progress))
+    computing = asyncio.create_task(work())
     living = asyncio.create_task(stay_alive())
     stopping = asyncio.create_task(running.stopping.wait())
     tasks: set[asyncio.Task[object]] = {computing, living, stopping}
@@ -168,11 +186,3 @@ async def _record_failure(running: Running, claimed: Claimed, error: str) -> Non
         failed = runs.fail(run, error=error, now=tx.now)
         back = cohorts.end_matching(cohort, to=claimed.came_from, now=tx.now, by=None)
         await running.record(tx, await store.save(tx, [failed, back]))
-
-
-async def _stopping_within(running: Running, seconds: float) -> bool:
-    try:
-        await asyncio.wait_for(running.stopping.wait(), seconds)
-    except TimeoutError:
-        return False
-    return True

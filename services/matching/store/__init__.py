@@ -32,6 +32,7 @@ from services.matching.store.material import material_for
 from services.matching.store.pairs import due_proposals, load_pair, pairs_of_cohort, pairs_of_people, pairs_of_run
 from services.matching.store.runs import (
     Claimed,
+    Frozen,
     add_run,
     claim_run,
     extend_claim,
@@ -41,15 +42,28 @@ from services.matching.store.runs import (
     load_run,
     load_snapshot,
     lock_claimed,
+    save_near,
+    save_proof,
     save_snapshot,
     unfinished_runs,
 )
 from services.matching.store.save import LostUpdate, add_cohort, save
 from services.matching.store.tables import metadata
+from services.matching.store.vectors import (
+    Unread,
+    digest_of,
+    forget_vectors,
+    mark_read,
+    save_vectors,
+    unread_candidates,
+    vectors_of,
+)
 
 __all__ = [
     "Claimed",
+    "Frozen",
     "LostUpdate",
+    "Unread",
     "active_people",
     "add_block",
     "add_cohort",
@@ -57,12 +71,14 @@ __all__ = [
     "block_exists",
     "claim_run",
     "current_facts",
+    "digest_of",
     "due_cohorts",
     "due_proposals",
     "enrolments_of_cohort",
     "enrolments_of_person",
     "extend_claim",
     "forget_person",
+    "forget_vectors",
     "give_back",
     "has_published_run",
     "known_organizations",
@@ -77,6 +93,7 @@ __all__ = [
     "load_snapshot",
     "lock_claimed",
     "lock_seats",
+    "mark_read",
     "material_for",
     "metadata",
     "occupancy_of",
@@ -87,8 +104,13 @@ __all__ = [
     "save",
     "save_candidate",
     "save_consent",
+    "save_near",
     "save_organization",
+    "save_proof",
     "save_snapshot",
+    "save_vectors",
     "unfinished_runs",
+    "unread_candidates",
+    "vectors_of",
     "waiting_list",
 ]

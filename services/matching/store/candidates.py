@@ -12,8 +12,9 @@ from sqlalchemy.dialects.postgresql import insert
 
 from chassis.database import Transaction
 from contracts.profiles import Consent, Purpose
-from services.matching.domain.candidates import Candidate
+from services.matching.domain.candidates import Candidate, texts_of
 from services.matching.store import tables
+from services.matching.store.vectors import forget_vectors
 
 _organization, _candidate, _consent, _block = tables.organization, tables.candidate, tables.consent, tables.block
 
@@ -49,11 +50,15 @@ async def save_candidate(tx: Transaction, candidate: Candidate, *, version: int)
         erased=False,
         manager_id=candidate.manager_id,
         said=msgspec.to_builtins(candidate),
+        embedded_by=None,
     )
 
 
 async def forget_person(tx: Transaction, person_id: UUID, *, version: int) -> None:
     """Only a tombstone stays, so that an older profile that arrives late does not bring the person back."""
+    known, _ = await load_candidate(tx, person_id)
+    if known is not None:
+        await forget_vectors(tx, texts_of(known))
     await _upsert_candidate(
         tx,
         version=version,
@@ -63,6 +68,7 @@ async def forget_person(tx: Transaction, person_id: UUID, *, version: int) -> No
         erased=True,
         manager_id=None,
         said=None,
+        embedded_by=None,
     )
     await tx.connection.execute(
         sa.update(_candidate).where(_candidate.c.manager_id == person_id).values(manager_id=None)

@@ -154,16 +154,36 @@ async def lock_claimed(tx: Transaction, claimed: Claimed) -> Kept[MatchRun] | No
     return one_from((await tx.connection.execute(locked(statement, True))).one_or_none(), MatchRun)
 
 
-async def load_snapshot(tx: Transaction, run_id: UUID) -> bytes | None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frozen:
+    """What a run saw: its snapshot, the near texts once they are known, the proof once it is computed."""
+
+    content: bytes
+    near: bytes | None = None
+    proof: bytes | None = None
+
+
+async def load_snapshot(tx: Transaction, run_id: UUID) -> Frozen | None:
     """What the run froze, if an earlier attempt did and nobody in it was erased since."""
-    content = await tx.connection.scalar(sa.select(_snapshot.c.content).where(_snapshot.c.run_id == run_id))
-    return None if content is None else bytes(content)
+    statement = sa.select(_snapshot.c.content, _snapshot.c.near, _snapshot.c.proof).where(_snapshot.c.run_id == run_id)
+    row = (await tx.connection.execute(statement)).one_or_none()
+    return None if row is None else Frozen(content=row.content, near=row.near, proof=row.proof)
 
 
 async def save_snapshot(tx: Transaction, run_id: UUID, *, people: Collection[UUID], content: bytes) -> None:
     """Freeze it."""
     statement = insert(_snapshot).values(run_id=run_id, people=sorted(people), content=content)
     await tx.connection.execute(statement.on_conflict_do_nothing())
+
+
+async def save_near(tx: Transaction, run_id: UUID, near: bytes) -> None:
+    """Freeze which texts are near: another attempt will read the same."""
+    await tx.connection.execute(sa.update(_snapshot).where(_snapshot.c.run_id == run_id).values(near=near))
+
+
+async def save_proof(tx: Transaction, run_id: UUID, proof: bytes) -> None:
+    """Keep it for whoever wants to check the run."""
+    await tx.connection.execute(sa.update(_snapshot).where(_snapshot.c.run_id == run_id).values(proof=proof))
 
 
 def _lease(seconds: float) -> sa.ColumnElement[object]:

@@ -49,6 +49,7 @@ candidate = sa.Table(
     sa.Column("erased", sa.Boolean, nullable=False),
     _uuid("manager_id"),
     sa.Column("said", pg.JSONB(none_as_null=True)),  # a Candidate; NULL once erased
+    sa.Column("embedded_by", sa.Text),  # the meaning (models and versions) that has read these texts; NULL: none yet
     sa.Index("candidate_organization", "organization_id"),
 )
 
@@ -123,6 +124,17 @@ run_snapshot = sa.Table(
     _uuid("run_id", primary_key=True),
     sa.Column("people", pg.ARRAY(sa.Uuid), nullable=False),
     sa.Column("content", sa.LargeBinary, nullable=False),
+    sa.Column("near", sa.LargeBinary),  # which texts are near which: frozen with the first attempt
+    sa.Column("proof", sa.LargeBinary),  # the plan and the certificate of its bound
+)
+
+# A cache: what a model makes of a text. From people's words, so it is for the worker only and goes with them.
+text_vector = sa.Table(
+    "text_vector",
+    metadata,
+    sa.Column("model", sa.Text, primary_key=True),
+    sa.Column("digest", sa.LargeBinary, primary_key=True),
+    sa.Column("vector", sa.LargeBinary, nullable=False),
 )
 
 pair = sa.Table(

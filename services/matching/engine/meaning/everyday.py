@@ -1,7 +1,7 @@
 """How each language sounds when it says nothing in particular: the same few everyday sentences.
 
 A static model puts two texts of one language near each other, whatever they are about: unrelated Polish texts had a cosine
-of .46, as high as related English ones. What these sentences have in common is the language itself; ``meaning`` takes it
+of .46, as high as related English ones. What these sentences have in common is the language itself; ``models.static`` takes it
 out of every text. Measured on 500 needs and offers, the cosine of unrelated texts of one language fell from .20 to .04
 (German), from .33 to .08 (Spanish) and from .46 to .07 (Polish).
 """

@@ -1,0 +1,262 @@
+"""Everything that the engine says, in the reader's language: a code and what it is about become a sentence.
+
+One place, so that every sentence exists in every language and a test can ask for all of them. What people wrote themselves is
+quoted as they wrote it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from services.matching.engine.model import Phrase
+
+ENGLISH, POLISH = "en", "pl"
+LOCALES = (ENGLISH, POLISH)
+
+Given = str | int | float
+
+SENTENCES: dict[str, tuple[str, str]] = {
+    # terms of a value
+    "weaker_direction": (
+        "0.8 of the direction in which less is taught, which is worth {worth}",
+        "0,8 kierunku, w którym uczy się mniej; jest on wart {worth}",
+    ),
+    "both_directions": ("0.1 of the sum of both directions", "0,1 sumy obu kierunków"),
+    "one_direction": (
+        "0.1 of twice the only direction that their roles allow",
+        "0,1 podwojonego jedynego kierunku, na jaki pozwalają role",
+    ),
+    "difference": ("They differ in {facets}", "Różnią się: {facets}"),
+    "no_difference": ("They differ in nothing that both stated", "Nie różnią się w niczym, co oboje podali"),
+    "clocks": ("Their clocks are {hours} h apart", "Ich zegary różnią się o {hours} h"),
+    "shared_time": (
+        "They are both free for {minutes} min a week; three hours cost nothing",
+        "Oboje są wolni przez {minutes} min w tygodniu; trzy godziny nie kosztują nic",
+    ),
+    "language": (
+        "They speak {language}, the weaker of the two at level {level}",
+        "Mówią w języku: {language}, słabsza z osób na poziomie {level}",
+    ),
+    "no_language": ("They share no language", "Nie mają wspólnego języka"),
+    "preferred_rule": (
+        "The cohort prefers otherwise: {rule} (rule {number})",
+        "Edycja woli inaczej: {rule} (reguła {number})",
+    ),
+    # common ground
+    "both_want": ("Both want to learn about “{one}”", "Oboje chcą się uczyć: „{one}”"),
+    "both_want_alike": (
+        "Both want to learn about “{one}” and “{other}”",
+        "Oboje chcą się uczyć podobnych rzeczy: „{one}” i „{other}”",
+    ),
+    "both_know": ("Both know about “{one}”", "Oboje znają się na: „{one}”"),
+    "both_know_alike": (
+        "Both know about “{one}” and “{other}”",
+        "Oboje znają się na podobnych rzeczach: „{one}” i „{other}”",
+    ),
+    "same_facet": ("The same {facets}: {value}", "Wspólne – {facets}: {value}"),
+    "both_care": ("Both care about “{one}”", "Obojgu zależy na: „{one}”"),
+    "both_speak": ("Both speak {language}", "Oboje mówią w języku: {language}"),
+    "same_cohort": ("Both joined the same cohort", "Oboje dołączyli do tej samej edycji"),
+    # bridges
+    "different_organizations": ("Different organizations", "Różne organizacje"),
+    "different_facet": ("{facets}: {one} and {other}", "{facets}: {one} i {other}"),
+    "different_topics": ("Different topics: “{one}” and “{other}”", "Różne tematy: „{one}” i „{other}”"),
+    "one_topic": (
+        "A topic that only one of them knows: “{one}”",
+        "Temat, na którym zna się tylko jedna z osób: „{one}”",
+    ),
+    "strangers": ("Two people who would not have met otherwise", "Dwie osoby, które inaczej by się nie spotkały"),
+    # one way only
+    "by_roles": (
+        "By their roles in this cohort, one teaches and the other learns.",
+        "Zgodnie z rolami w tej edycji jedna osoba uczy, a druga się uczy.",
+    ),
+    "pinned": ("An organizer put these two together.", "Te dwie osoby połączył organizator."),
+    "nothing_two_way": (
+        "Only one of the two offers what the other wants, and no pair that goes both ways was left.",
+        "Tylko jedna z osób oferuje to, czego chce druga, a żadna para działająca w obie strony już nie została.",
+    ),
+    # why not somebody better
+    "place_worth_more": (
+        "This pair would be worth {worth} instead of {own}, but the other's place is worth {price} to others.",
+        "Ta para byłaby warta {worth} zamiast {own}, ale miejsce drugiej osoby jest dla innych warte {price}.",
+    ),
+    "one_way_instead": (
+        "This pair would be worth {worth} instead of {own}, but only one of the two would teach.",
+        "Ta para byłaby warta {worth} zamiast {own}, ale uczyłaby tylko jedna z osób.",
+    ),
+    # why nobody
+    "away": ("Out of office when the cohort starts.", "Poza biurem, gdy edycja się zaczyna."),
+    "incomplete": ("The profile lacks {missing}.", "W profilu brakuje: {missing}."),
+    "all_taken": (
+        "There are possible partners ({people}), and others needed each of their places more.",
+        "Są możliwi partnerzy ({people}), ale każde z ich miejsc było bardziej potrzebne innym.",
+    ),
+    "no_topic": (
+        "The rules allow {people}, and no offer meets a need in either direction: more needs or offers would help.",
+        "Reguły pozwalają na {people}, ale w żadnym kierunku oferta nie spełnia potrzeby: pomogłoby więcej potrzeb lub ofert.",
+    ),
+    "without_rule": (
+        "Without rule {number} ({rule}) there would be possible partners: {people}.",
+        "Bez reguły {number} ({rule}) byliby możliwi partnerzy: {people}.",
+    ),
+    "rules_leave_nobody": (
+        "The rules leave nobody, and no single one of them is the cause.",
+        "Reguły nie pozostawiają nikogo, a przyczyną nie jest żadna z nich z osobna.",
+    ),
+    # rules that cannot hold together
+    "conflict": (
+        "These rules cannot hold together: {rules}: {what}. Take one of them back, or make it preferred.",
+        "Te reguły nie mogą obowiązywać razem: {rules}: {what}. Wycofaj jedną z nich albo uczyń ją pożądaną.",
+    ),
+    "together_forbidden": (
+        "{one} and {other} must be together, and the other rules forbid it",
+        "{one} i {other} muszą być razem, a pozostałe reguły tego zabraniają",
+    ),
+    "together_too_often": (
+        "{one} takes too few pairs at once for all with whom they must be together",
+        "{one} ma za mało miejsc na pary dla wszystkich, z którymi musi być razem",
+    ),
+    "no_partner_among": (
+        "nobody of the group can be a partner of {one}",
+        "nikt z grupy nie może być partnerem osoby {one}",
+    ),
+    "group_left_out": (
+        "a group of whom one must be included cannot have a pair",
+        "grupa, z której ktoś musi mieć parę, nie może jej mieć",
+    ),
+    "nobody_possible": ("no two people could be a pair at all", "żadne dwie osoby nie mogłyby być parą"),
+    # what a rule costs
+    "rule_costs_people": (
+        "Dropping rule {number} ({rule}) would let {people} more be matched.",
+        "Bez reguły {number} ({rule}) parę miałoby więcej osób o: {people}.",
+    ),
+    "rule_costs_value": (
+        "Dropping rule {number} ({rule}) would let nobody more be matched, and raise the value by {worth}.",
+        "Bez reguły {number} ({rule}) nikt więcej nie miałby pary, a wartość wzrosłaby o {worth}.",
+    ),
+    "rule_costs_nothing": (
+        "Dropping rule {number} ({rule}) would change nothing.",
+        "Rezygnacja z reguły {number} ({rule}) nic by nie zmieniła.",
+    ),
+}
+
+FACET_NAMES: dict[str, tuple[str, str]] = {
+    "organization": ("organization", "organizacja"),
+    "industry": ("industry", "branża"),
+    "function": ("function", "funkcja"),
+    "education": ("education", "wykształcenie"),
+    "region": ("region", "region"),
+    "career_stage": ("career stage", "etap kariery"),
+}
+RULE_NAMES: dict[str, tuple[str, str]] = {
+    "cross_organization": ("different organizations", "różne organizacje"),
+    "same_organization": ("the same organization", "ta sama organizacja"),
+    "different_team": ("different teams", "różne zespoły"),
+    "no_reporting_line": ("nobody reports to the other", "brak podległości służbowej"),
+    "shared_language": ("a shared language", "wspólny język"),
+    "shared_minutes": ("enough shared time", "dość wspólnego czasu"),
+    "zone_spread": ("clocks not too far apart", "niezbyt odległe strefy czasowe"),
+    "not_together": ("these two never together", "te dwie osoby nigdy razem"),
+    "together": ("these two together", "te dwie osoby razem"),
+    "partner_among": ("a partner from a group", "partner z danej grupy"),
+    "include_one": ("one of a group has a pair", "ktoś z grupy ma parę"),
+    "not_met_before": ("no pair of an earlier edition", "nie para z wcześniejszej edycji"),
+    "same_facet": ("the same background", "takie samo tło"),
+    "different_facet": ("a different background", "inne tło"),
+}
+MISSING_NAMES: dict[str, tuple[str, str]] = {
+    "topics": ("offers or needs", "ofert lub potrzeb"),
+    "languages": ("languages", "języków"),
+    "windows": ("free time", "wolnego czasu"),
+    "zone": ("a known time zone", "znanej strefy czasowej"),
+}
+LANGUAGE_NAMES: dict[str, tuple[str, str]] = {
+    "cs": ("Czech", "czeski"),
+    "de": ("German", "niemiecki"),
+    "en": ("English", "angielski"),
+    "es": ("Spanish", "hiszpański"),
+    "fr": ("French", "francuski"),
+    "it": ("Italian", "włoski"),
+    "ja": ("Japanese", "japoński"),
+    "nl": ("Dutch", "niderlandzki"),
+    "pl": ("Polish", "polski"),
+    "pt": ("Portuguese", "portugalski"),
+    "sv": ("Swedish", "szwedzki"),
+    "tr": ("Turkish", "turecki"),
+    "uk": ("Ukrainian", "ukraiński"),
+    "zh": ("Chinese", "chiński"),
+}
+LEVEL_NAMES = ("none", "A1", "A2", "B1", "B2", "C1", "C2")
+DAYS: dict[str, tuple[str, str]] = {
+    "Mon": ("Mon", "pon."),
+    "Tue": ("Tue", "wt."),
+    "Wed": ("Wed", "śr."),
+    "Thu": ("Thu", "czw."),
+    "Fri": ("Fri", "pt."),
+    "Sat": ("Sat", "sob."),
+    "Sun": ("Sun", "niedz."),
+}
+
+
+def phrase(code: str, **given: Given) -> Phrase:
+    """A sentence to be said later."""
+    return Phrase(code=code, given=tuple(given.items()))
+
+
+def say(said: Phrase, *, locale: str = ENGLISH) -> str:
+    """The sentence in this language; in English where we do not speak it."""
+    column = LOCALES.index(_language(locale))
+    given = {name: _SHOWN.get(name, _as_is)(value, column) for name, value in said.given}
+    return SENTENCES[said.code][column].format(**given)
+
+
+def say_window(window: str, *, locale: str = ENGLISH) -> str:
+    """A shared window such as ``Mon 14:00–15:00 UTC`` with the names of its days in this language."""
+    column = LOCALES.index(_language(locale))
+    for day, names in DAYS.items():
+        window = window.replace(day, names[column])
+    return window
+
+
+def _language(locale: str) -> str:
+    spoken = locale.replace("_", "-").split("-")[0].casefold()
+    return spoken if spoken in LOCALES else ENGLISH
+
+
+def _as_is(value: Given, _column: int) -> str:
+    return f"{value}"
+
+
+def _named(names: dict[str, tuple[str, str]]) -> Callable[[Given, int], str]:
+    """Names of codes that commas part; a code without a name stands for itself."""
+    return lambda value, column: ", ".join(
+        names[code][column] if code in names else code for code in str(value).split(",")
+    )
+
+
+def _number(value: Given, column: int) -> str:
+    text = f"{float(value):.3f}".rstrip("0").rstrip(".")
+    return text.replace(".", ",") if LOCALES[column] == POLISH else text
+
+
+def _people(value: Given, column: int) -> str:
+    count = int(value)
+    if LOCALES[column] == ENGLISH:
+        return f"{count} person" if count == 1 else f"{count} people"
+    few = count % 10 in {2, 3, 4} and count % 100 not in {12, 13, 14}
+    return f"{count} osoba" if count == 1 else f"{count} osoby" if few else f"{count} osób"
+
+
+_SHOWN: dict[str, Callable[[Given, int], str]] = {
+    "facets": _named(FACET_NAMES),
+    "rule": _named(RULE_NAMES),
+    "missing": _named(MISSING_NAMES),
+    "language": _named(LANGUAGE_NAMES),
+    "level": lambda value, _column: LEVEL_NAMES[int(value)],
+    "hours": _number,
+    "worth": _number,
+    "own": _number,
+    "price": _number,
+    "people": _people,
+}

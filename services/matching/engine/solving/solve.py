@@ -1,0 +1,299 @@
+"""The best plan with a proof: as few people alone as can be, then the most value.
+
+1. *Prices.* A fractional plan on few couples (`flow`) gives prices; ALL possible pairs are looked at with them, and those worth
+   more than their prices join. Couples are never dropped. The bound is valid at any time, and over every pair (`certificate`).
+2. *Plan.* Halves become whole (`rounding`), alternating paths better the plan (`plan`).
+3. *Nobody left out.* A search over all possible pairs leaves the fewest people alone and proves it (`cover`).
+4. *Finish.* For small cohorts an integer program over what the prices leave possible makes the plan exact (`finish`).
+
+Everything is whole numbers in a fixed order; ties follow the people's numbers, so whoever numbers them draws the lots.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import inf
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.matching.engine.solving.certificate import Certificate, ceiling, least_alone, most_value
+from services.matching.engine.solving.couples import Revalued, degrees, joined, none, replaced, some, without
+from services.matching.engine.solving.cover import cover, no_barrier
+from services.matching.engine.solving.finish import finish
+from services.matching.engine.solving.flow import FREE, Fraction, fractional
+from services.matching.engine.solving.pairs import LARGEST, NEVER, Edges, Millionths, Pairs, ValuesRefused
+from services.matching.engine.solving.plan import better, greedy, unmatched_of, worth
+from services.matching.engine.solving.rounding import whole_couples
+from services.matching.engine.solving.solution import CANCELLED, GAP, OPTIMAL, TIME, Solution
+
+FIRST = 8  # best partners of everybody to begin with
+JOIN = 6  # of everybody's pairs worth more than their prices, how many join at a time
+TARGET = 10  # parts per million of the bound
+EXACT = 10_000
+CANDIDATES = 400  # of one person, for the finish: more than that within the gap is no longer a small program
+ALWAYS = 2_000  # people: so many are made exact whatever it takes
+MOST_COLUMNS = 60_000
+FEW_COLUMNS = 30_000  # above
+ROUNDS = 100
+MOST_PLACES = 1_000
+
+OnProgress = Callable[[str, float], None]
+"""Called with a stage and how far the solver is, 0 to 1."""
+
+
+def solve(
+    pairs: Pairs,
+    *,
+    places: Millionths,
+    waiting: NDArray[np.bool_] | None = None,
+    forced: Edges | None = None,
+    exact_up_to: int = EXACT,
+    target: int = TARGET,
+    on_progress: OnProgress = lambda stage, share: None,
+    cancelled: Callable[[], bool] = lambda: False,
+    deadline: Callable[[], float] = lambda: inf,
+) -> Solution:
+    """Plan ``pairs`` within ``places`` (int64[n]), with the ``forced`` couples at their ``w``, possible or not.
+
+    ``waiting`` (bool[n]; everybody when None): who should get somebody; the others may. Up to ``exact_up_to`` people the plan is
+    made exact; above, ``target`` parts per million between the fraction and its bound are near enough. ``deadline``: seconds
+    left. Cancelled or late, the best plan so far comes back with a bound that holds. Raises `ValuesRefused` for places or
+    couples that cannot be."""
+    size = pairs.size
+    waiting = np.ones(size, dtype=np.bool_) if waiting is None else waiting
+    forced = none() if forced is None else forced
+    _check(size, places=places, waiting=waiting, forced=forced)
+    forced = joined(forced)  # in order
+    taken = degrees(forced, size)
+    run = _Run(
+        Revalued(pairs, replaced(forced, NEVER)) if len(forced) else pairs,
+        places=places - taken,
+        waiting=waiting & (taken == 0),
+        on_progress=on_progress,
+        cancelled=cancelled,
+        deadline=deadline,
+    )
+    run.go(exact=size <= exact_up_to, target=target)
+    couples = joined(forced, run.couples)
+    certificate = run.certificate()
+    certified = run.bound(certificate) + worth(forced)
+    value, bound = worth(couples), certified if run.proven is None else min(certified, run.proven + worth(forced))
+    least = least_alone(certificate, places=run.places, waiting=run.waiting)
+    unmatched = unmatched_of(couples, waiting=waiting)
+    exact = value == bound and unmatched == least
+    return Solution(
+        couples.u,
+        couples.v,
+        couples.w,
+        value=value,
+        upper_bound=bound,
+        unmatched=unmatched,
+        unmatched_bound=least,
+        exact=exact,
+        ended=OPTIMAL if exact else run.stopped or GAP,
+        certificate=certificate,
+        certified=certified,
+    )
+
+
+class _Run:
+    """What is known at any moment: columns, prices with their proofs, the best plan, the barrier."""
+
+    def __init__(
+        self,
+        pairs: Pairs,
+        *,
+        places: Millionths,
+        waiting: NDArray[np.bool_],
+        on_progress: OnProgress,
+        cancelled: Callable[[], bool],
+        deadline: Callable[[], float],
+    ) -> None:
+        self.pairs, self.places, self.waiting = pairs, places, waiting
+        self.on_progress, self._cancelled, self._deadline = on_progress, cancelled, deadline
+        self.stopped = ""
+        self.proven: int | None = None  # by the finish
+        self._barrier = no_barrier(len(places))
+        self._edges = self._within(pairs.strongest(each=FIRST))
+        self.couples = greedy(self._edges, places=places, waiting=waiting)
+        # Half of everybody's best is a price that no pair exceeds: a bound before anything was solved.
+        best = np.full(len(places), -LARGEST, np.int64)
+        np.maximum.at(best, self._edges.u, self._edges.w)
+        np.maximum.at(best, self._edges.v, self._edges.w)
+        self._y = np.where(places > 0, -(-best // 2), FREE)
+        self._penalty = 4 * (
+            1 + int(np.abs(self._edges.w).max(initial=0))
+        )  # more than swapping a few partners can gain
+        self._proofs = [
+            (self._y, np.zeros(len(places), np.int64), 0)
+        ]  # prices, penalties, what all pairs exceed them by
+
+    def go(self, *, exact: bool, target: int) -> None:
+        """Until the gap is small enough, nothing is left to try, or time is over."""
+        if exact:
+            target = 0
+        who = self.waiting & (self.places > 0)
+        for _ in range(4):
+            left_alone = self._price(np.where(who, self._penalty, 0), target=target)
+            self._leave_nobody_out()
+            if self._done() or left_alone <= 2 * int((who & (degrees(self.couples, len(who)) == 0)).sum()):
+                break
+            self._penalty *= 16  # fractions leave more people alone than must be
+        grouped = self._barrier.crowded()
+        if grouped.any() and not self._done():
+            # An odd group leaves somebody alone whom fractions can serve: without a penalty there, the bound is closer.
+            self._price(np.where(who & ~grouped, self._penalty, 0), target=target)
+        if exact and not self._done():
+            self._finish()
+
+    def certificate(self) -> Certificate:
+        """The best proof at hand for plans that leave as few alone as this one."""
+        return min((self._certificate(*proof) for proof in self._proofs), key=self.bound)
+
+    def bound(self, certificate: Certificate) -> int:
+        """On the value of all plans that leave at most as many alone as this one."""
+        unmatched = unmatched_of(self.couples, waiting=self.waiting)
+        return most_value(certificate, places=self.places, waiting=self.waiting, unmatched=unmatched)
+
+    def _certificate(self, y: Millionths, alone: Millionths, excess: int) -> Certificate:
+        return Certificate(y, alone, group=self._barrier.group, inner=self._barrier.inner, excess=excess)
+
+    def _within(self, edges: Edges) -> Edges:
+        return some(edges, (self.places[edges.u] > 0) & (self.places[edges.v] > 0))
+
+    def _done(self) -> bool:
+        return self._halt() or worth(self.couples) == self.bound(self.certificate())
+
+    def _halt(self) -> bool:
+        if not self.stopped:
+            self.stopped = CANCELLED if self._cancelled() else TIME if self._deadline() <= 0 else ""
+        return bool(self.stopped)
+
+    def _price(self, alone: Millionths, *, target: int) -> int:
+        """Fractional plans until no pair is worth more than its prices, or the fraction is near enough to its bound; then a plan.
+        Returns how many halves of people who wait the last fraction leaves alone."""
+        fraction, columns, short = None, self._edges, 0
+        for count in range(ROUNDS):
+            if self._halt():
+                break
+            columns = self._edges
+            guess = np.where(self.places > 0, self._y, 0)
+            fraction = fractional(columns, places=self.places, waiting=alone > 0, alone=alone, guess=guess)
+            self._y = fraction.y
+            priced = self.pairs.price(self._y, each=JOIN)
+            self._proofs.append((self._y, alone, priced.excess))
+            self._proofs = sorted(self._proofs, key=lambda proof: self.bound(self._certificate(*proof)))[:2]
+            self.on_progress("prices", 0.8 * (1 - 0.7 ** (count + 1)))
+            fresh = without(self._within(priced.worst), columns)
+            self._edges = joined(columns, fresh)
+            missed, short = _missed(fraction, columns, alone=alone)
+            most = ceiling(self._certificate(self._y, alone, priced.excess), places=self.places)
+            over = 2 * most - (int((fraction.halves * columns.w).sum()) - missed)
+            if not len(fresh) or over * 1_000_000 <= 2 * target * abs(most):
+                break
+        if fraction is not None:
+            self.on_progress("plan", 0.8)
+            self._adopt(some(columns, whole_couples(columns, fraction.halves, alone=alone)))
+        return short
+
+    def _adopt(self, couples: Edges) -> None:
+        """Keep these couples if they beat the plan, and better what is not yet at its bound."""
+        self._keep(couples)
+        if worth(couples) < self.bound(self.certificate()):
+            y = np.where(self.places > 0, self._y, 0)
+            places, waiting, penalty = self.places, self.waiting, self._penalty
+            self._keep(better(self._edges, couples, y=y, places=places, waiting=waiting, penalty=penalty))
+
+    def _keep(self, couples: Edges) -> None:
+        rank = [(-unmatched_of(plan, waiting=self.waiting), worth(plan)) for plan in (couples, self.couples)]
+        if rank[0] > rank[1]:
+            self.couples = couples
+
+    def _leave_nobody_out(self) -> None:
+        if not unmatched_of(self.couples, waiting=self.waiting):
+            self._barrier = no_barrier(len(self.places))
+            return
+        self.on_progress("nobody left out", 0.85)
+        couples, self._barrier = cover(
+            self.pairs, self.couples, places=self.places, waiting=self.waiting, stop=self._halt
+        )
+        self._edges = joined(self._edges, couples)
+        self._adopt(couples)
+
+    def _finish(self) -> None:
+        """Make the plan exact if what remains possible is a small program."""
+        self.on_progress("finish", 0.9)
+        certificate = self.certificate()
+        bound = self.bound(certificate)
+        unmatched = unmatched_of(self.couples, waiting=self.waiting)
+        if unmatched > least_alone(certificate, places=self.places, waiting=self.waiting):
+            return
+        for _ in range(2):
+            gap = bound - worth(self.couples)
+            candidates, within = self._candidates(certificate.y, gap=gap)
+            if within < gap and len(self.places) > ALWAYS:
+                return
+            finished = finish(
+                joined(candidates, self.couples),
+                y=np.where(self.places > 0, certificate.y, 0),
+                alone=certificate.alone,
+                places=self.places,
+                waiting=self.waiting,
+                unmatched=unmatched - int((self.waiting & (self.places == 0)).sum()),
+                gap=gap,
+                seconds=self._deadline(),
+            )
+            if finished.couples is not None and worth(finished.couples) > worth(self.couples):
+                self.couples = finished.couples
+            if within == gap:
+                self.proven = None if finished.bound is None else max(finished.bound, worth(self.couples))
+                break
+            if worth(self.couples) == bound - gap or self._halt():
+                break  # a better plan would have brought the gap closer to what fits
+
+    def _candidates(self, y: Millionths, *, gap: int) -> tuple[Edges, int]:
+        """The couples whose reduced cost is below ``gap``, or below what of it still makes a small program."""
+        within, most = gap, MOST_COLUMNS if len(self.places) <= ALWAYS else FEW_COLUMNS
+        while True:
+            lowered = y - np.where(self.places > 0, within // 2 + 1, 0)
+            found = self._within(self.pairs.price(lowered, each=CANDIDATES).worst)
+            fullest = int(degrees(found, len(self.places)).max(initial=0))
+            if within < 4 or (fullest < CANDIDATES and len(found) <= most):
+                return found, within
+            within //= 4
+
+
+def _missed(fraction: Fraction, columns: Edges, *, alone: Millionths) -> tuple[int, int]:
+    """Twice the penalties that a fraction pays, and how many halves of people it leaves alone."""
+    size = len(alone)
+    degree = np.bincount(columns.u, fraction.halves, size) + np.bincount(columns.v, fraction.halves, size)
+    missing = np.where(alone > 0, np.maximum(0, 2 - degree.astype(np.int64)), 0)
+    return sum((missing * alone).tolist()), int(missing.sum())
+
+
+def _check(size: int, *, places: Millionths, waiting: NDArray[np.bool_], forced: Edges) -> None:
+    for name, array, kind in (("places", places, np.int64), ("waiting", waiting, np.bool_)):
+        if array.shape != (size,) or array.dtype != kind:
+            raise ValuesRefused(
+                f"{name} is {array.dtype}{array.shape}: give {size} of {np.dtype(kind)}, one for each person."
+            )
+    if (places < 0).any() or (places > MOST_PLACES).any():
+        person = int(np.argmax((places < 0) | (places > MOST_PLACES)))
+        raise ValuesRefused(f"Person {person} has {places[person]} places: give 0 to {MOST_PLACES}.")
+    wrong = (forced.u < 0) | (forced.v >= size) | (forced.u >= forced.v) | (np.abs(forced.w) > LARGEST)
+    if wrong.any():
+        k = int(np.argmax(wrong))
+        raise ValuesRefused(
+            f"The forced couple {forced.u[k]} with {forced.v[k]} (worth {forced.w[k]}) cannot be: give two of the {size} people, "
+            f"the smaller number first, and a value within ±{LARGEST} millionths."
+        )
+    if len(joined(forced)) < len(forced):
+        raise ValuesRefused("A couple is forced twice: give each once.")
+    crowded = degrees(forced, size) > places
+    if crowded.any():
+        person = int(np.argmax(crowded))
+        raise ValuesRefused(
+            f"Person {person} is in {degrees(forced, size)[person]} forced couples, but has {places[person]} places: "
+            "give more places or force fewer."
+        )

@@ -1,0 +1,78 @@
+"""A completed run checked from what it kept, without the solver: the plan's rules, its value and its bounds."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+
+from services.matching.engine.frozen import near_from, proof_from
+from services.matching.engine.model import Snapshot
+from services.matching.engine.scoring.problem import MILLION
+from services.matching.engine.scoring.value import ONE_WAY_COST
+from services.matching.engine.solving.verify import check
+from services.matching.engine.stated import going_one_way, state
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """``faults``: sentences, none when all holds. The rest was computed here; values as people see them."""
+
+    faults: tuple[str, ...]
+    people: int
+    pairs: int
+    value: float
+    upper_bound: float
+    unmatched: int
+    unmatched_bound: int
+
+    @property
+    def gap(self) -> float:
+        """How far the plan may be from the best, as a share of the bound."""
+        return (self.upper_bound - self.value) / self.upper_bound if self.upper_bound else 0.0
+
+
+def verify(snapshot: bytes, *, near: bytes, proof: bytes, digest: str) -> Report:
+    """Look at every couple of the plan and at every possible pair. ``digest``: the snapshot's SHA-256 as the run recorded it.
+
+    Raises ``NotFrozen``, ``BadTable`` or ``msgspec.DecodeError`` for bytes that are none of it.
+    """
+    kept = proof_from(proof)
+    seen = msgspec.json.decode(snapshot, type=Snapshot)
+    known = state(seen, near_from(near), seed=kept.seed)
+    faults = []
+    if hashlib.sha256(snapshot).hexdigest() != digest:
+        faults.append("The snapshot is not the one that the run froze: its digest differs.")
+    verdict = check(
+        known.pairs,
+        places=known.problem.places,
+        waiting=np.ones(known.problem.size, dtype=np.bool_),
+        couples=kept.couples,
+        certificate=kept.certificate,
+        forced=kept.forced,
+    )
+    faults += verdict.faults
+    claimed = (kept.value, kept.unmatched, kept.unmatched_bound)
+    if claimed != (verdict.value, verdict.unmatched, verdict.unmatched_bound):
+        faults.append(
+            f"The run claims (value, unmatched, bound on unmatched) {claimed}; it is "
+            f"{(verdict.value, verdict.unmatched, verdict.unmatched_bound)}."
+        )
+    met = set(zip(kept.couples.u.tolist(), kept.couples.v.tolist(), strict=True))
+    faults += [
+        f"{known.people[u].id} and {known.people[v].id} had to be together and are not."
+        for u, v in zip(known.forced.u.tolist(), known.forced.v.tolist(), strict=True)
+        if (u, v) not in met
+    ]
+    tier = ONE_WAY_COST * (0 if faults else going_one_way(known.problem, kept.couples, forced=kept.forced))
+    return Report(
+        faults=tuple(faults),
+        people=known.problem.size,
+        pairs=len(kept.couples),
+        value=(verdict.value + tier) / MILLION,
+        upper_bound=(verdict.upper_bound + tier) / MILLION,
+        unmatched=verdict.unmatched,
+        unmatched_bound=verdict.unmatched_bound,
+    )

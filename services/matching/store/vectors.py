@@ -1,0 +1,92 @@
+"""Vectors of texts, by model and by the texts' digests; and whose texts have none yet."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from uuid import UUID
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from chassis.database import Transaction
+from services.matching.domain.candidates import Candidate, texts_of
+from services.matching.store import tables
+
+_vector, _candidate = tables.text_vector, tables.candidate
+Vectors = Mapping[str, Mapping[bytes, bytes]]
+"""By model, then by the text's digest."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unread:
+    """Texts of somebody that the present models have not read; ``version``: of the profile that holds them."""
+
+    person_id: UUID
+    version: int
+    texts: tuple[str, ...]
+
+
+def digest_of(text: str) -> bytes:
+    """What stands for a text: 32 bytes."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+
+
+async def unread_candidates(tx: Transaction, *, meaning: str, most: int) -> list[Unread]:
+    """People whose texts this meaning has not read yet."""
+    rows = await tx.connection.execute(
+        sa.select(_candidate.c.person_id, _candidate.c.version, _candidate.c.said)
+        .where(_candidate.c.said.is_not(None), _candidate.c.embedded_by.is_distinct_from(meaning))
+        .order_by(_candidate.c.person_id)
+        .limit(most)
+    )
+    return [
+        Unread(person_id=row.person_id, version=row.version, texts=texts_of(msgspec.convert(row.said, Candidate)))
+        for row in rows
+    ]
+
+
+async def mark_read(tx: Transaction, people: Iterable[Unread], *, meaning: str) -> None:
+    """Their vectors are kept; unless the profile changed meanwhile."""
+    versions = {each.person_id: each.version for each in people}
+    await tx.connection.execute(
+        sa.text(
+            "UPDATE candidate SET embedded_by = :meaning FROM unnest(CAST(:people AS uuid[]), CAST(:versions AS integer[])) "
+            "AS read (person_id, version) WHERE candidate.person_id = read.person_id AND candidate.version = read.version"
+        ),
+        {"meaning": meaning, "people": list(versions), "versions": list(versions.values())},
+    )
+
+
+async def vectors_of(tx: Transaction, texts: Iterable[str]) -> dict[str, dict[bytes, bytes]]:
+    """All vectors of these texts, of whatever model."""
+    digests = sorted({digest_of(text) for text in texts})
+    found: dict[str, dict[bytes, bytes]] = {}
+    rows = await tx.connection.execute(
+        sa.select(_vector).where(_vector.c.digest == sa.any_(sa.literal(digests, _Bytes)))
+    )
+    for row in rows:
+        found.setdefault(row.model, {})[row.digest] = row.vector
+    return found
+
+
+async def save_vectors(tx: Transaction, vectors: Vectors) -> None:
+    """Keep them."""
+    rows = [
+        {"model": model, "digest": digest, "vector": vector}
+        for model, found in sorted(vectors.items())
+        for digest, vector in sorted(found.items())
+    ]
+    for start in range(0, len(rows), 1_000):
+        await tx.connection.execute(insert(_vector).on_conflict_do_nothing(), rows[start : start + 1_000])
+
+
+async def forget_vectors(tx: Transaction, texts: Collection[str]) -> None:
+    """Somebody's words go. Whoever said the same has theirs read again when they are needed."""
+    digests = sorted({digest_of(text) for text in texts})
+    await tx.connection.execute(sa.delete(_vector).where(_vector.c.digest == sa.any_(sa.literal(digests, _Bytes))))
+
+
+_Bytes = sa.ARRAY(sa.LargeBinary)
