@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -28,24 +29,28 @@ def _in(state: MailState) -> sa.ColumnElement[bool]:
     return mail.c.state == sa.literal_column(f"'{state.value}'")
 
 
-def _lease(seconds: sa.ColumnElement[float]) -> sa.ColumnElement[datetime]:
+def _lease(seconds: sa.ColumnElement[Any]) -> sa.ColumnElement[datetime]:
     return sa.func.clock_timestamp() + sa.func.make_interval(0, 0, 0, 0, 0, 0, seconds)
 
 
 def _next_step() -> sa.UpdateBase:
     is_next = (mail.c.notification_id == sa.bindparam("next", type_=sa.Uuid)) & (_in(MailState.CLAIMED))
     is_taken = mail.c.notification_id == sa.bindparam("taken", type_=sa.Uuid)
-    keep = _lease(sa.bindparam("keep", type_=sa.Float))
+    keep = sa.bindparam("keep", type_=sa.Float)
+    # Not the whole claim with every mail: that would write each row as often as the claim has mails.
+    half_gone = mail.c.lease_until < _lease(keep / 2)
     return (
         sa.update(mail)
         .where(
             mail.c.claim == sa.bindparam("by", type_=sa.Uuid),
             # Also a mail that was given up as doubtful meanwhile: the server's answer puts that right.
-            _in(MailState.CLAIMED) | (is_taken & mail.c.state.in_([each.value for each in _IN_HAND])),
+            is_next
+            | (_in(MailState.CLAIMED) & half_gone)
+            | (is_taken & mail.c.state.in_([each.value for each in _IN_HAND])),
         )
         .values(
             state=sa.case((is_taken, MailState.TAKEN.value), (is_next, MailState.SENDING.value), else_=mail.c.state),
-            lease_until=sa.case((is_next, _lease(sa.bindparam("seconds", type_=sa.Float))), else_=keep),
+            lease_until=sa.case((is_next, _lease(sa.bindparam("seconds", type_=sa.Float))), else_=_lease(keep)),
             attempts=sa.case((is_next, mail.c.attempts + 1), else_=mail.c.attempts),
             reply=sa.case((is_taken, sa.bindparam("reply", type_=sa.Text)), else_=mail.c.reply),
         )
@@ -140,7 +145,7 @@ async def hand_over_next(
 ) -> bool:
     """One step of a claim: the mail before was ``taken`` by the server with this reply, and the next one will be handed over now:
     CLAIMED → SENDING for so many seconds. False when the claim was lost meanwhile, and then it must not be sent. The claim's other
-    mails are kept for ``keep`` seconds from now."""
+    mails are kept for ``keep`` seconds from now when half of that is gone."""
     moved = await tx.connection.scalars(
         _NEXT_STEP,
         {
