@@ -265,6 +265,17 @@ class Term:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Wording:
+    """Why these two, in another language than English; ``details``: of the pair's terms, in their order."""
+
+    locale: str
+    common_ground: str = ""
+    bridge: str = ""
+    one_way_reason: str = ""
+    details: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
     """One of the two people of a pair."""
 
@@ -307,6 +318,7 @@ class Pair:
     expires_at: datetime | None = None
     decline_reason: DeclineReason | None = None
     ended_reason: str = ""
+    wordings: tuple[Wording, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
