@@ -204,11 +204,13 @@ class OrganizationResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unmatched:
-    """A person without a pair, and why."""
+    """A person without a pair, and why. ``why``: sentences in English that say which rule, and what would change it."""
 
     person_id: UUID
     organization_id: UUID
     reason: UnmatchedReason
+    why: tuple[str, ...] = ()
+    wordings: tuple[tuple[str, tuple[str, ...]], ...] = ()  # the same sentences by locale, in other languages
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

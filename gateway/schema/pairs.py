@@ -12,7 +12,7 @@ from contracts import feedback, matching
 from contracts.feedback import IntroductionStatus, TopicItemStatus
 from contracts.matching import DeclineReason, PairStatus
 from gateway import policy
-from gateway.schema.cohorts import Cohort, MatchRun, cohort, match_run
+from gateway.schema.cohorts import Cohort, Locale, MatchRun, cohort, match_run
 from gateway.schema.context import Info
 from gateway.schema.describing import field
 from gateway.schema.paging import After, Connection, First, Node, asked, connection
@@ -335,9 +335,7 @@ class Pair(Node):
         return await the_person(info, other)
 
     @field("Why these two, in this language; in English when the platform does not speak it.")
-    async def wording(
-        self, info: Info, locale: Annotated[str, strawberry.argument(description="Such as `pl`.")] = "en"
-    ) -> Wording:
+    async def wording(self, info: Info, locale: Locale = "en") -> Wording:
         seen = self.state
         language = locale.replace("_", "-").split("-")[0].casefold()
         said = next((each for each in seen.pair.wordings if each.locale == language), _english(seen.pair))

@@ -88,12 +88,19 @@ def result_of(plan: model.Plan, *, pairs: Iterable[Kept[Pair]], organizations: M
     drafted = [kept.state for kept in pairs if kept.state.status is PairStatus.DRAFT]
     paired = {person for pair in drafted for person in people_of(pair)}
     reasons = {UUID(out.person): UnmatchedReason(out.reason) for out in plan.left_out}
+    whys = {UUID(out.person): out.why for out in plan.left_out}
     planned = {UUID(person) for pair in plan.pairs for person in (pair.first, pair.second)}
     unmatched = tuple(
         Unmatched(
             person_id=person,
             organization_id=organizations[person],
             reason=reasons.get(person, UnmatchedReason.CAPACITY),
+            why=tuple(say(each) for each in whys.get(person, ())),
+            wordings=tuple(
+                (locale, tuple(say(each, locale=locale) for each in whys[person]))
+                for locale in LOCALES
+                if locale != ENGLISH and whys.get(person)
+            ),
         )
         for person in sorted((reasons.keys() | planned) - paired)
         if person in organizations
