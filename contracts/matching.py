@@ -204,11 +204,13 @@ class OrganizationResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unmatched:
-    """A person without a pair, and why."""
+    """A person without a pair, and why. ``why``: sentences in English that say which rule, and what would change it."""
 
     person_id: UUID
     organization_id: UUID
     reason: UnmatchedReason
+    why: tuple[str, ...] = ()
+    wordings: tuple[tuple[str, tuple[str, ...]], ...] = ()  # the same sentences by locale, in other languages
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -265,6 +267,17 @@ class Term:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Wording:
+    """Why these two, in another language than English; ``details``: of the pair's terms, in their order."""
+
+    locale: str
+    common_ground: str = ""
+    bridge: str = ""
+    one_way_reason: str = ""
+    details: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
     """One of the two people of a pair."""
 
@@ -307,6 +320,7 @@ class Pair:
     expires_at: datetime | None = None
     decline_reason: DeclineReason | None = None
     ended_reason: str = ""
+    wordings: tuple[Wording, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -128,6 +128,7 @@ PAIR: Mapping[str, frozenset[PairSight]] = {
     "language": _EVERY_EYE,
     "shared_minutes": _EVERY_EYE,
     "one_way_reason": _EVERY_EYE,
+    "wording": _EVERY_EYE,  # its sentences as those of the pair itself
     "proposed_at": _EVERY_EYE,
     "expires_at": _EVERY_EYE,
     "partner": _TWO,
@@ -373,5 +374,13 @@ def withheld_results(results: Iterable[OrganizationResult], *, viewer: Actor) ->
 def scrubbed(pair: Pair) -> Pair:
     """What stays of a pair after one of the two was erased: that there was one."""
     return replace(
-        pair, directions=(), terms=(), shared_windows=(), common_ground="", bridge="", questions=(), ended_reason=""
+        pair,
+        directions=(),
+        terms=(),
+        shared_windows=(),
+        common_ground="",
+        bridge="",
+        wordings=(),
+        questions=(),
+        ended_reason="",
     )

@@ -48,7 +48,7 @@ async def match(stage: Stage) -> dict[str, Any]:
         data = await stage.admin().ask(
             "query ($id: ID!) { matchRun(id: $id) { id status stage progress people pairs value upperBound unmatchedBound exact meaning "
             "seconds error engine "
-            "unmatched { reason person { displayName } } } }",
+            "unmatched { reason why person { displayName } } } }",
             id=asked["id"],
         )
         run = data["matchRun"]
@@ -64,6 +64,8 @@ async def match(stage: Stage) -> dict[str, Any]:
         f"{run['people']} people, {run['pairs']} pairs, {len(run['unmatched'])} without one, value {run['value']:.2f}, "
         f"{run['seconds']:.2f} s"
     )
+    for left in run["unmatched"][:_SHOWN_PROBLEMS]:
+        stage.say(f"[dim]{left['person']['displayName']} has nobody: {' '.join(left['why'])}[/dim]")
     bound = run["upperBound"]
     if bound:
         stage.say(

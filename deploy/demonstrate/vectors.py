@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Mapping
 from contextlib import aclosing
 from datetime import UTC, datetime
 from uuid import uuid4
@@ -47,9 +48,8 @@ def texts() -> list[str]:
     return sorted(found)
 
 
-async def understand(wanted: list[str]) -> dict[str, dict[bytes, bytes]]:
-    """Their vectors, those in the file included."""
-    known = vectors_in(FILE) if FILE.exists() else {}
+async def understand(wanted: list[str], *, known: Mapping[str, Mapping[bytes, bytes]]) -> dict[str, dict[bytes, bytes]]:
+    """Their vectors, what is ``known`` included."""
     found = {model: dict(vectors) for model, vectors in known.items()}
     order = Order(meaning=Meaning(mode=FULL), texts=tuple(wanted), vectors=known)
     async with aclosing(compute(order)) as lines:
@@ -63,7 +63,7 @@ async def understand(wanted: list[str]) -> dict[str, dict[bytes, bytes]]:
 def main() -> None:
     """Write the file."""
     wanted = texts()
-    vectors = asyncio.run(understand(wanted))
+    vectors = asyncio.run(understand(wanted, known=vectors_in(FILE) if FILE.exists() else {}))
     write_vectors(FILE, vectors)
     sys.stdout.write(f"\n{FILE}: {len(wanted)} texts, {', '.join(vectors)}, {FILE.stat().st_size:,} bytes\n")
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from gateway.schema.pairs import Pair
 
 LazyPair = Annotated["Pair", strawberry.lazy("gateway.schema.pairs")]
+Locale = Annotated[str, strawberry.argument(description="A language, such as `pl`.")]
 Statuses = Annotated[list[PairStatus] | None, strawberry.argument(description="Only pairs in one of these states.")]
 EnrolmentStatuses = Annotated[
     list[EnrolmentStatus] | None, strawberry.argument(description="Only places in one of these states.")
@@ -149,6 +150,14 @@ def _result(state: matching.OrganizationResult, *, withheld: bool) -> Organizati
 class Unmatched:
     person: Person = strawberry.field(description="The person.")
     reason: UnmatchedReason = strawberry.field(description="Why.")
+    state: strawberry.Private[matching.Unmatched]
+
+    @field(
+        "Which rule is in the way and what would change it, in this language; in English when it is not spoken here."
+    )
+    async def why(self, locale: Locale = "en") -> list[str]:
+        language = locale.replace("_", "-").split("-")[0].casefold()
+        return list(dict(self.state.wordings).get(language, self.state.why))
 
 
 @strawberry.type(description="One computation over a frozen snapshot of a cohort. For its organizers and operators.")
@@ -192,7 +201,7 @@ class MatchRun(Node):
         seen = await info.context.loaders.people.load_many([each.person_id for each in mine])
         # Somebody erased since then is not counted either.
         return [
-            Unmatched(person=person(found), reason=each.reason)
+            Unmatched(person=person(found), reason=each.reason, state=each)
             for each, found in zip(mine, seen, strict=True)
             if found is not None
         ]

@@ -12,7 +12,7 @@ from contracts import feedback, matching
 from contracts.feedback import IntroductionStatus, TopicItemStatus
 from contracts.matching import DeclineReason, PairStatus
 from gateway import policy
-from gateway.schema.cohorts import Cohort, MatchRun, cohort, match_run
+from gateway.schema.cohorts import Cohort, Locale, MatchRun, cohort, match_run
 from gateway.schema.context import Info
 from gateway.schema.describing import field
 from gateway.schema.paging import After, Connection, First, Node, asked, connection
@@ -84,6 +84,17 @@ class Term:
     detail: str | None = strawberry.field(
         description="Why, in words; null when the viewer may not read it: it may speak of somebody's background."
     )
+
+
+@strawberry.type(
+    description="Why these two, in one language. Null means: not for this viewer, as with the pair itself."
+)
+class Wording:
+    locale: str = strawberry.field(description="The language of these sentences; quotations stay as they were written.")
+    common_ground: str | None = strawberry.field(description="What the two have in common.")
+    bridge: str | None = strawberry.field(description="Which bubble the pair opens.")
+    one_way_reason: str = strawberry.field(description="Why only one teaches; empty when both do.")
+    details: list[str] | None = strawberry.field(description="Why each of `terms` is what it is, in their order.")
 
 
 @strawberry.type(description="Asked before a yes or no. For the two only.")
@@ -323,6 +334,20 @@ class Pair(Node):
         other = next((each.person_id for each in self.state.pair.members if each.person_id != me), None)
         return await the_person(info, other)
 
+    @field("Why these two, in this language; in English when the platform does not speak it.")
+    async def wording(self, info: Info, locale: Locale = "en") -> Wording:
+        seen = self.state
+        language = locale.replace("_", "-").split("-")[0].casefold()
+        said = next((each for each in seen.pair.wordings if each.locale == language), _english(seen.pair))
+        grounds = policy.may_read_grounds(seen.sight, seen.opted)
+        return Wording(
+            locale=said.locale,
+            common_ground=said.common_ground if grounds and seen.sight in policy.PAIR["common_ground"] else None,
+            bridge=said.bridge if grounds and seen.sight in policy.PAIR["bridge"] else None,
+            one_way_reason=said.one_way_reason,
+            details=list(said.details) if grounds else None,
+        )
+
     @field("The match run that found it. For organizers.")
     async def run(self, info: Info) -> MatchRun | None:
         run_id = self.state.pair.run_id
@@ -416,6 +441,16 @@ def pair(seen: PairSeen) -> Pair:
             if shown("questions")
             else None
         ),
+    )
+
+
+def _english(state: matching.Pair) -> matching.Wording:
+    return matching.Wording(
+        locale="en",
+        common_ground=state.common_ground,
+        bridge=state.bridge,
+        one_way_reason=state.one_way_reason,
+        details=tuple(each.detail for each in state.terms),
     )
 
 

@@ -119,6 +119,14 @@ def a_pair(one: Profile, other: Profile, cohort: Cohort, **changes: Any) -> Pair
         "shared_windows": ("Mon 08:00–09:00 UTC",),
         "common_ground": "common ground secret of the pair",
         "bridge": "bridge secret of the pair",
+        "wordings": (
+            matching.Wording(
+                locale="pl",
+                common_ground="common ground secret of the pair",
+                bridge="bridge secret of the pair",
+                details=("detail secret of the pair",),
+            ),
+        ),
         "questions": (
             matching.Question(question_id=uuid4(), asked_by=first.person_id, text="question secret of the pair"),
         ),

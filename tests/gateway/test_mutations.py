@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from importlib import import_module
 from typing import Any
 from uuid import UUID, uuid4
@@ -70,6 +71,15 @@ class House:
         assert answer["__typename"] == "Person", answer
         return answer
 
+    async def draft(self, want: str, **given: Any) -> Any:
+        """A cohort, as soon as matching has heard of the organization."""
+
+        async def drafted() -> Any:
+            answer = await self.do("draftCohort", "DraftCohort", want, self.admin, **given)
+            return answer if answer["__typename"] == "Cohort" else None
+
+        return await eventually(drafted, describe="the cohort is drafted", within=30)
+
 
 @pytest.fixture(scope="module")
 async def whole(
@@ -94,13 +104,21 @@ async def whole(
                 "SMTP_URL": "smtp://127.0.0.1:9",
                 "UNSUBSCRIBE_SECRET": UNSUBSCRIBE_SECRET,
                 "PUBLIC_URL": "http://127.0.0.1:9",
+                "MEANING": "light",
             }
             app = import_module(f"services.{name}.app").app
             urls[name] = (await stack.enter_async_context(serving(app, environment))).url
         environment = gateway_environment(infrastructure, provisioned, issuer, folder=folder, urls=urls)
         served = await stack.enter_async_context(serving(create_app(), environment))
         http = await stack.enter_async_context(httpx.AsyncClient(base_url=served.url, timeout=20))
+        for url in (*urls.values(), served.url):
+            ready = partial(_ready, http, url)
+            await eventually(ready, describe=f"{url} is ready", within=30)
         yield Client(http, issuer)
+
+
+async def _ready(http: httpx.AsyncClient, url: str) -> bool:
+    return (await http.get(f"{url}/health/ready")).status_code == httpx.codes.OK
 
 
 @pytest.fixture
@@ -184,11 +202,8 @@ class TestReadingYourWrites:
         await house.onboard("ada", offers=[{"text": "Sourdough"}], needs=[{"text": "Taxes"}])
         await house.do("changeConsent", "ChangeConsent", "", house.person("ada"), purpose="MATCHING", granted=True)
         now = datetime.now(UTC)
-        drafted = await house.do(
-            "draftCohort",
-            "DraftCohort",
+        drafted = await house.draft(
             "... on Cohort { id status partners { accepted organization { slug } } rules { version } }",
-            house.admin,
             name="Alone",
             partners=[{"organizationId": house.organization_id}],
             opensAt=(now - timedelta(days=1)).isoformat(),
@@ -281,11 +296,8 @@ class TestTheWayOfAPair:
 
     async def opened(self, house: House, token: dict[str, str]) -> str:
         now = datetime.fromisoformat((await house.client.ask("{ platform { now } }", house.admin))["platform"]["now"])
-        drafted = await house.do(
-            "draftCohort",
-            "DraftCohort",
+        drafted = await house.draft(
             "... on Cohort { id status }",
-            house.admin,
             name="Two",
             partners=[{"organizationId": house.organization_id}],
             opensAt=(now - timedelta(days=1)).isoformat(),

@@ -209,6 +209,7 @@ PAIR: Mapping[str, str] = {
     "language": "yyyyyy",
     "sharedMinutes": "yyyyyy",
     "oneWayReason": "yyyyyy",
+    "wording": "yyyyyy",
     "proposedAt": "yyyyyy",
     "expiresAt": "yyyyyy",
     "partner": "yyyy--",
@@ -282,10 +283,14 @@ class TestPair:
         scene = pair_scene(column)
         await tell(*scene.world.facts())
         response = await client.post(
-            "query($id: ID!) { pair(id: $id) { directions { need needKind offer } terms { detail } } }",
+            "query($id: ID!) { pair(id: $id) { directions { need needKind offer } terms { detail } "
+            'wording(locale: "pl-PL") { locale commonGround bridge details } } }',
             client.token_of(scene.viewer, scene.of),
             id=str(scene.world.pair.pair_id),
         )
+        grounds = PAIR["commonGround"][PAIR_COLUMNS.index(column)] == "y"
+        assert ("common ground secret of the pair" in response.text) is grounds
+        assert response.json()["data"]["pair"]["wording"]["locale"] == "pl"
         texts = (
             "need secret of Ada",
             "offer secret of Ada",

@@ -23,6 +23,7 @@ from contracts.matching import (
     PairStatus,
     Question,
     Term,
+    Wording,
 )
 from services.matching.domain import pairs
 from services.matching.domain.kept import Kept, fact_of
@@ -306,6 +307,7 @@ class TestForget:
             ),
             common_ground=self.canary,
             bridge=self.canary,
+            wordings=(Wording(locale="pl", common_ground=self.canary, bridge=self.canary, details=(self.canary,)),),
             terms=(Term(name="difference", amount=0.5, detail=self.canary),),
             questions=(Question(question_id=uuid4(), asked_by=other, text=self.canary, answer=self.canary),),
         )

@@ -83,6 +83,11 @@ async def test_edition_goes_from_draft_to_completed(world: World) -> None:
         assert len(pair.directions) == 2
         assert pair.value == sum(term.amount for term in pair.terms)
         assert (pair.language, bool(pair.common_ground), bool(pair.bridge)) == ("en", True, True)
+        (polish,) = pair.wordings
+        assert polish.locale == "pl"
+        assert polish.common_ground not in {"", pair.common_ground}
+        assert len(polish.details) == len(pair.terms)
+        assert polish.details != tuple(term.detail for term in pair.terms)
         assert pair.shared_windows
     assert (await world.cohort()).status is CohortStatus.REVIEW
 

@@ -15,12 +15,14 @@ from contracts.matching import (
     Term,
     Unmatched,
     UnmatchedReason,
+    Wording,
 )
 from services.matching.domain.authority import people_of
 from services.matching.domain.kept import Kept, changed
 from services.matching.domain.pairs import members_of, pair_id, supersede
 from services.matching.domain.runs import Result
 from services.matching.engine import model
+from services.matching.engine.scoring.sentences import ENGLISH, LOCALES, say
 
 
 def drafts(
@@ -61,6 +63,7 @@ def drafts(
             common_ground=planned.common_ground,
             bridge=planned.bridge,
             one_way_reason=planned.one_way_reason,
+            wordings=tuple(_wording(planned, locale=locale) for locale in LOCALES if locale != ENGLISH),
             pinned=present is not None,
         )
         if present is not None:
@@ -85,12 +88,19 @@ def result_of(plan: model.Plan, *, pairs: Iterable[Kept[Pair]], organizations: M
     drafted = [kept.state for kept in pairs if kept.state.status is PairStatus.DRAFT]
     paired = {person for pair in drafted for person in people_of(pair)}
     reasons = {UUID(out.person): UnmatchedReason(out.reason) for out in plan.left_out}
+    whys = {UUID(out.person): out.why for out in plan.left_out}
     planned = {UUID(person) for pair in plan.pairs for person in (pair.first, pair.second)}
     unmatched = tuple(
         Unmatched(
             person_id=person,
             organization_id=organizations[person],
             reason=reasons.get(person, UnmatchedReason.CAPACITY),
+            why=tuple(say(each) for each in whys.get(person, ())),
+            wordings=tuple(
+                (locale, tuple(say(each, locale=locale) for each in whys[person]))
+                for locale in LOCALES
+                if locale != ENGLISH and whys.get(person)
+            ),
         )
         for person in sorted((reasons.keys() | planned) - paired)
         if person in organizations
@@ -116,6 +126,18 @@ def result_of(plan: model.Plan, *, pairs: Iterable[Kept[Pair]], organizations: M
             for outcome in plan.outcomes
         ),
         unmatched=unmatched,
+    )
+
+
+def _wording(planned: model.PlannedPair, *, locale: str) -> Wording:
+    ground, *rest = planned.told or (None,)
+    bridge = rest[:-1] if planned.one_way_reason else rest
+    return Wording(
+        locale=locale,
+        common_ground=say(ground, locale=locale) if ground else "",
+        bridge="; ".join(say(each, locale=locale) for each in bridge),
+        one_way_reason=say(rest[-1], locale=locale) if planned.one_way_reason and rest else "",
+        details=tuple(say(term.why, locale=locale) if term.why else term.detail for term in planned.terms),
     )
 
 

@@ -286,6 +286,7 @@ def forget(kept: Kept[Pair], *, person_id: UUID, now: datetime) -> Kept[Pair]:
         terms=tuple(replace(term, detail="") for term in pair.terms),
         shared_windows=(),
         common_ground="",
+        wordings=(),
         bridge="",
         questions=tuple(
             replace(question, text="", answer=None if question.answer is None else "") for question in pair.questions
