@@ -56,6 +56,8 @@ class TestProof:
         assert any("claims" in fault for fault in verified(found, proof=replace(honest, couples=fewer)).faults)
         dearer = Edges(honest.couples.u, honest.couples.v, honest.couples.w + 1)
         assert any("is worth" in fault for fault in verified(found, proof=replace(honest, couples=dearer)).faults)
+        forged = replace(honest, forced=Edges(dearer.u, dearer.v, dearer.w), couples=dearer)
+        assert any("neither by a rule" in fault for fault in verified(found, proof=forged).faults)
         other = replace(found, snapshot=found.snapshot.replace(b"Rolling", b"Rowling"))
         with pytest.raises(Exception, match="Rowling"):
             verified(other)

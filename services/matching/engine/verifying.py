@@ -12,8 +12,9 @@ from services.matching.engine.frozen import near_from, proof_from
 from services.matching.engine.model import Snapshot
 from services.matching.engine.scoring.problem import MILLION
 from services.matching.engine.scoring.value import ONE_WAY_COST
+from services.matching.engine.solving.pairs import Edges
 from services.matching.engine.solving.verify import check
-from services.matching.engine.stated import going_one_way, state
+from services.matching.engine.stated import Stated, going_one_way, state
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +61,7 @@ def verify(snapshot: bytes, *, near: bytes, proof: bytes, digest: str) -> Report
             f"The run claims (value, unmatched, bound on unmatched) {claimed}; it is "
             f"{(verdict.value, verdict.unmatched, verdict.unmatched_bound)}."
         )
+    faults += _unfounded(known, kept.forced)
     met = set(zip(kept.couples.u.tolist(), kept.couples.v.tolist(), strict=True))
     faults += [
         f"{known.people[u].id} and {known.people[v].id} had to be together and are not."
@@ -76,3 +78,23 @@ def verify(snapshot: bytes, *, near: bytes, proof: bytes, digest: str) -> Report
         unmatched=verdict.unmatched,
         unmatched_bound=verdict.unmatched_bound,
     )
+
+
+def _unfounded(known: Stated, forced: Edges) -> list[str]:
+    """Forced couples for which this snapshot gives no reason, or another value: whoever may force may claim anything."""
+    demanded = dict(
+        zip(zip(known.forced.u.tolist(), known.forced.v.tolist(), strict=True), known.forced.w.tolist(), strict=True)
+    )
+    included = {person for group in known.problem.rules.included for person in group.people}
+    faults = []
+    for u, v, w in zip(forced.u.tolist(), forced.v.tolist(), forced.w.tolist(), strict=True):
+        if (u, v) in demanded:
+            worth = demanded[u, v]
+        elif {u, v} & included:
+            worth = int(known.pairs.value(np.array([u], np.int32), np.array([v], np.int32))[0])
+        else:
+            faults.append(f"{u} with {v} is forced by the proof, but neither by a rule nor by an organizer.")
+            continue
+        if w != worth:
+            faults.append(f"{u} with {v} is forced at {w} and worth {worth}.")
+    return faults
