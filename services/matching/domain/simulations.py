@@ -96,7 +96,7 @@ def simulate(
             status=RunStatus.QUEUED,
             stage="waiting for a worker",
             simulated=True,
-            base_run_id=base.run_id,
+            base_run_id=_base(base),  # a simulation upon a simulation sees what both saw
             rules=replace(rules, version=cohort.rules.version + 1),
         ),
         told_as=MatchingRequested,
