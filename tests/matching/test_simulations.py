@@ -1,5 +1,6 @@
 """What-if: simulated runs leave no trace but themselves, compare with others, and become the cohort's plan when adopted."""
 
+from collections.abc import AsyncGenerator
 from datetime import timedelta
 from uuid import UUID, uuid4
 
@@ -15,6 +16,8 @@ from contracts.matching import (
     CancelMatching,
     CohortStatus,
     CompareRuns,
+    DeclinePair,
+    DeclineReason,
     MatchingCompleted,
     MatchRun,
     Pair,
@@ -34,8 +37,12 @@ from contracts.matching import (
 from contracts.profiles import Offer, ProfileErased
 from services.matching import store
 from services.matching.app import app
+from services.matching.domain.freeze import Material
+from services.matching.domain.simulations import check_comparable, standing
+from services.matching.engine.model import Plan, PlannedPair
+from services.matching.jobs.frames import Line, Order
 from services.matching.jobs.runs import take_one
-from tests.matching.test_worker import MEANING, QUICK, at_hand, four, matched, the_run
+from tests.matching.test_worker import MEANING, QUICK, Compute, at_hand, four, matched, the_run
 from tests.matching.world import START, World, admin_of, facts_of, workplace
 
 __all__ = ["at_hand"]
@@ -199,20 +206,27 @@ class TestSimulation:
         assert (await the_run(world, real)).status is RunStatus.COMPLETED
         assert (await the_run(world, failing)).status is RunStatus.QUEUED
 
-    async def test_that_fails_says_why_and_moves_no_cohort(self, world: World) -> None:
+    async def test_that_fails_says_why_and_moves_no_cohort(
+        self, world: World, monkeypatch: pytest.MonkeyPatch, at_hand: Compute
+    ) -> None:
         ana, _, cleo, _ = await four(world)
         for person in (ana, cleo):
             await world.profile(person, version=2, team="platform")
         base, _ = await matched(world)
         rules = (Rule(kind=RuleKind.TOGETHER, people=(ana, cleo)), Rule(kind=RuleKind.DIFFERENT_TEAM))
         run_id = await queue(world, base, RuleSet(rules=rules))
-        await world.request()
-        await world.do(CancelMatching(command_id=uuid4(), run_id=await latest_request(world)), by=world.admin())
+
+        async def while_a_run_is_requested(order: Order) -> AsyncGenerator[Line]:
+            await world.request()
+            async for line in at_hand(order):
+                yield line
+
+        monkeypatch.setattr("services.matching.jobs.runs.compute", while_a_run_is_requested)
         await work(world)
         run = await the_run(world, run_id)
         assert run.status is RunStatus.FAILED
         assert "DIFFERENT_TEAM" in run.error
-        assert (await world.cohort()).status is CohortStatus.REVIEW
+        assert (await world.cohort()).status is CohortStatus.MATCHING
 
     async def test_is_never_published_nor_reported(self, world: World) -> None:
         await four(world)
@@ -228,12 +242,6 @@ class TestSimulation:
         await adopt(world, run_id)
         async with world.database.begin(SYSTEM) as tx:
             assert len(await store.latest_report(tx, world.cohort_id)) == 4
-
-
-async def latest_request(world: World) -> UUID:
-    async with world.database.begin(SYSTEM) as tx:
-        (real,) = [kept for kept in await store.unfinished_runs(tx, world.cohort_id) if not kept.state.simulated]
-    return real.state.run_id
 
 
 class TestAdopting:
@@ -277,15 +285,14 @@ class TestAdopting:
         assert facts_of(await adopt(world, what_if), PairProposed) == []
         assert {pair.status for pair in await world.pairs()} == {PairStatus.PROPOSED}
 
-    async def test_never_brings_together_again_who_are_past_it(self, world: World) -> None:
+    async def test_never_brings_together_again_who_said_no(self, world: World) -> None:
         await four(world)
         base, recorded = await matched(world)
         same = await simulated(world, base, RuleSet(rules=()))
         await world.do(PublishProposals(command_id=uuid4(), run_id=base), by=world.admin())
         for fact in facts_of(recorded, PairProposed):
-            one, other = (member.person_id for member in fact.pair.members)
-            await world.accept(fact.key, by=one)
-            await world.do(PauseEnrolment(command_id=uuid4(), cohort_id=world.cohort_id), by=other)
+            decline = DeclinePair(command_id=uuid4(), pair_id=fact.key, reason=DeclineReason.KNOW_EACH_OTHER)
+            await world.do(decline, by=fact.pair.members[0].person_id)
         assert facts_of(await adopt(world, same), PairProposed) == []
 
     async def test_is_refused_where_matching_is(self, world: World) -> None:
@@ -378,6 +385,37 @@ class TestComparison:
         await world.hear(ProfileErased(key=person, version=9, occurred_at=START, person_id=person))
         with pytest.raises(NotFound, match="erased"):
             await compared(world, base, what_if)
+
+
+def test_places_go_to_the_most_valuable_pairs_when_fewer_are_free() -> None:
+    ana, ben, cleo = sorted(uuid4() for _ in range(3))
+
+    def planned(one: UUID, other: UUID, value: float) -> PlannedPair:
+        return PlannedPair(
+            first=str(one),
+            second=str(other),
+            value=value,
+            terms=(),
+            directions=(),
+            language="",
+            shared_minutes=0,
+            shared_windows=(),
+            common_ground="",
+            bridge="",
+        )
+
+    plan = Plan(pairs=(planned(ana, ben, 0.4), planned(ana, cleo, 0.6)))
+    both = Material(enrolments=(), candidates={}, free={ana: 2, ben: 1, cleo: 1}, managers={})
+    assert standing(plan, material=both) == plan
+    fewer = Material(enrolments=(), candidates={}, free={ana: 1, ben: 1, cleo: 1}, managers={})
+    assert [pair.second for pair in standing(plan, material=fewer).pairs] == [str(cleo)]
+
+
+def test_runs_of_two_cohorts_are_not_compared() -> None:
+    one, other = (MatchRun(run_id=uuid4(), cohort_id=uuid4(), status=RunStatus.COMPLETED) for _ in range(2))
+    check_comparable(one, one)
+    with pytest.raises(Conflict, match="different cohorts"):
+        check_comparable(one, other)
 
 
 def test_a_run_of_yesterday_is_none_of_these() -> None:
