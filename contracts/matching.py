@@ -219,6 +219,9 @@ class MatchRun:
 
     No plan that leaves as few people alone is worth more than ``upper_bound``, and none leaves fewer than ``unmatched_bound``;
     None while nothing is proven. ``exact``: both are met. ``meaning``: the models that read the texts.
+
+    ``simulated``: a what-if over the snapshot of ``base_run_id`` under other ``rules``; it changes nothing, and becomes a run like
+    any other once it is adopted. ``rules`` None: those of the cohort.
     """
 
     run_id: UUID
@@ -240,6 +243,9 @@ class MatchRun:
     unmatched_bound: int | None = None
     exact: bool = False
     meaning: str = ""
+    simulated: bool = False
+    base_run_id: UUID | None = None
+    rules: RuleSet | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -569,6 +575,24 @@ class CancelMatching(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SimulateMatching(Command):
+    """By an admin of a partner: queue a run over the snapshot of a completed one under other rules; nothing else changes."""
+
+    WIRE: ClassVar[str] = "viceversa.matching.simulate-matching.v1"
+    run_id: UUID
+    base_run_id: UUID
+    rules: RuleSet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdoptRun(Command):
+    """By an admin of a partner: a completed simulation's pairs replace the cohort's drafts, and its rules the cohort's."""
+
+    WIRE: ClassVar[str] = "viceversa.matching.adopt-run.v1"
+    run_id: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PinPair(Command):
     """By an admin of a partner: these two shall be a pair; runs keep it."""
 
@@ -669,7 +693,62 @@ class ReadRunProof(Query):
     run_id: UUID
 
 
-QUERIES: tuple[type[Query], ...] = (ReadRunProof,)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFigures:
+    """What a run found over its snapshot, before anybody left. ``matched`` and ``unmatched`` count people; ``mean_value`` and
+    ``mean_difference`` (what being different adds) are means over the pairs, None without any."""
+
+    run_id: UUID
+    simulated: bool
+    rules: RuleSet | None
+    value: float
+    upper_bound: float | None
+    pairs: int
+    matched: int
+    unmatched: int
+    unmatched_bound: int | None
+    exact: bool
+    mean_value: float | None
+    mean_difference: float | None
+    organizations: tuple[OrganizationResult, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """A person whose partners differ: ``partners`` in the run, ``other_partners`` in the other one."""
+
+    person_id: UUID
+    organization_id: UUID
+    partners: tuple[UUID, ...]
+    other_partners: tuple[UUID, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunComparison:
+    """Two runs of a cohort beside each other. ``moved`` counts people whose partners differ; ``moves`` are those of the
+    asking admin's organization."""
+
+    cohort_id: UUID
+    run: RunFigures
+    other: RunFigures
+    same_snapshot: bool
+    pairs_in_both: int
+    pairs_only_in_run: int
+    pairs_only_in_other: int
+    moved: int
+    moves: tuple[Move, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompareRuns(Query):
+    """By an admin of a partner, or an operator: two completed runs of one cohort. Answer: RunComparison."""
+
+    WIRE: ClassVar[str] = "viceversa.matching.compare-runs.v1"
+    run_id: UUID
+    other_run_id: UUID
+
+
+QUERIES: tuple[type[Query], ...] = (ReadRunProof, CompareRuns)
 FACTS = (
     CohortOpened,
     CohortAdvanced,
@@ -699,6 +778,8 @@ COMMANDS = (
     BlockPerson,
     RequestMatching,
     CancelMatching,
+    SimulateMatching,
+    AdoptRun,
     PinPair,
     PublishProposals,
     AcceptPair,

@@ -146,6 +146,7 @@ async def project_runs(facts: Sequence[RunFact], tx: Transaction) -> None:
             fact.run.cohort_id,
             fact.run.status.value,
             fact.occurred_at,
+            fact.run.simulated,
             encode(fact.run),
         )
         for fact in facts

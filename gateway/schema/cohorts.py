@@ -58,9 +58,15 @@ class Rule:
     required: bool = strawberry.field(description="True: never broken. False: costs `weight` of a pair's value.")
     parameter: float | None = strawberry.field(description="The number that the kind needs.")
     facet: str | None = strawberry.field(description="The facet that the kind needs.")
+    language: str | None = strawberry.field(
+        description="The code of the one language that SHARED_LANGUAGE is about; null: any language."
+    )
     weight: float = strawberry.field(description="What breaking it costs, when it is not required.")
 
-    @field("The two people that the kind needs, those of them that the viewer may see.")
+    @field(
+        "The people that the kind names, those of them that the viewer may see: the two of TOGETHER and NOT_TOGETHER; for "
+        "PARTNER_AMONG the person first, then the group from which all their partners come; for INCLUDE_ONE the group."
+    )
     async def people(self, info: Info) -> list[Person]:
         seen = await info.context.loaders.people.load_many(list(self.state.people))
         return [person(each) for each in seen if each]
@@ -133,7 +139,8 @@ class OrganizationResult:
         return organization(seen) if seen else None
 
 
-def _result(state: matching.OrganizationResult, *, withheld: bool) -> OrganizationResult:
+def organization_result(state: matching.OrganizationResult, *, withheld: bool) -> OrganizationResult:
+    """How an organization fares, without its figures when they are ``withheld``."""
     return OrganizationResult(
         organization_id=state.organization_id,
         withheld=withheld,
@@ -182,7 +189,18 @@ class MatchRun(Node):
     snapshot_digest: str = strawberry.field(description="Same digest, same seed and same engine: the same pairs.")
     error: str = strawberry.field(description="Why it failed; empty when it did not.")
     published: bool = strawberry.field(description="Whether its drafts became proposals.")
+    simulated: bool = strawberry.field(
+        description="Whether it is a what-if that changes nothing; a simulation that was adopted is none any more."
+    )
+    rules: RuleSet | None = strawberry.field(description="The rules that it was simulated under; null: the cohort's.")
     changed_at: datetime = strawberry.field(description="When it last moved on.")
+
+    @field("The run over whose snapshot this one was simulated; null when it was not.")
+    async def base_run(self, info: Info) -> MatchRun | None:
+        if self.state.base_run_id is None:
+            return None
+        seen = await info.context.loaders.runs.load(self.state.base_run_id)
+        return match_run(seen) if seen else None
 
     @field("The cohort.")
     async def cohort(self, info: Info) -> Cohort | None:
@@ -193,7 +211,7 @@ class MatchRun(Node):
     async def organizations(self, info: Info) -> list[OrganizationResult]:
         results = self.state.organizations
         withheld = policy.withheld_results(results, viewer=info.context.viewer)
-        return [_result(each, withheld=each.organization_id in withheld) for each in results]
+        return [organization_result(each, withheld=each.organization_id in withheld) for each in results]
 
     @field("The viewer's own people without a pair, and why.")
     async def unmatched(self, info: Info) -> list[Unmatched]:
@@ -228,6 +246,8 @@ def match_run(seen: RunSeen) -> MatchRun:
         snapshot_digest=state.snapshot_digest,
         error=state.error,
         published=state.published,
+        simulated=state.simulated,
+        rules=rule_set(state.rules) if state.rules else None,
         changed_at=seen.changed_at,
     )
 
@@ -272,7 +292,9 @@ def report(seen: ReportSeen) -> CohortReport:
         matched=seen.matched,
         match_rate=seen.matched / seen.people if seen.people else None,
         mean_value=seen.mean_value,
-        organizations=[_result(each, withheld=each.organization_id in seen.withheld) for each in seen.organizations],
+        organizations=[
+            organization_result(each, withheld=each.organization_id in seen.withheld) for each in seen.organizations
+        ],
         unmatched=[ReasonCount(reason=reason, count=count) for reason, count in seen.unmatched],
         pairs=[PairCount(status=status, count=count) for status, count in seen.pairs],
         sessions_logged=seen.sessions_logged,
@@ -336,7 +358,7 @@ class Cohort(Node):
         found = await info.context.loaders.pairs_in(self.state, statuses=status, page=page)
         return connection(found, pair, asked=page)
 
-    @field("Its match runs, the latest first. For organizers and operators.")
+    @field("Its match runs and simulations, the latest first. For organizers and operators.")
     async def runs(self, info: Info, first: First = 20, after: After = None) -> Connection[MatchRun] | None:
         if self.state.sight not in policy.COHORT["runs"]:
             return None
@@ -344,7 +366,7 @@ class Cohort(Node):
         found = await info.context.loaders.runs_in(self.state.cohort.cohort_id, page=page)
         return connection(found, match_run, asked=page)
 
-    @field("The match run that moved last. For organizers and operators.")
+    @field("The match run that moved last; never a simulation. For organizers and operators.")
     async def latest_run(self, info: Info) -> MatchRun | None:
         if self.state.sight not in policy.COHORT["latest_run"]:
             return None
@@ -383,11 +405,12 @@ def cohort(seen: CohortSeen) -> Cohort:
         capacity=state.capacity,
         rolling=state.rolling,
         series=state.series,
-        rules=_rules(state.rules) if sight in policy.COHORT["rules"] else None,
+        rules=rule_set(state.rules) if sight in policy.COHORT["rules"] else None,
     )
 
 
-def _rules(state: matching.RuleSet) -> RuleSet:
+def rule_set(state: matching.RuleSet) -> RuleSet:
+    """Rules, for somebody who may see them."""
     return RuleSet(
         version=state.version,
         rules=[
@@ -397,6 +420,7 @@ def _rules(state: matching.RuleSet) -> RuleSet:
                 required=each.required,
                 parameter=each.parameter,
                 facet=each.facet,
+                language=each.language,
                 weight=each.weight,
             )
             for each in state.rules

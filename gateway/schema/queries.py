@@ -9,13 +9,14 @@ import strawberry
 from graphql import GraphQLError
 
 from contracts import feedback as feedback_contract
+from contracts import matching as matching_contract
 from contracts import profiles as profiles_contract
 from contracts.base import Query as PrivateRead
 from contracts.errors import Refusal as ContractRefusal
 from contracts.matching import CohortStatus
 from gateway.platform import OwnerAway
 from gateway.schema import cohorts as cohort_types
-from gateway.schema import imports
+from gateway.schema import comparing, imports
 from gateway.schema import inbox as inbox_types
 from gateway.schema import pairs as pair_types
 from gateway.schema import people as people_types
@@ -34,6 +35,8 @@ AnswerT = TypeVar("AnswerT")
 NO_IMPORT = UUID(int=0)  # a dry run leaves nothing behind that an id could find
 
 Ids = Annotated[list[strawberry.ID], strawberry.argument(description="The ids, at most 100.")]
+RunId = Annotated[strawberry.ID, strawberry.argument(description="A completed match run.")]
+OtherRunId = Annotated[strawberry.ID, strawberry.argument(description="Another one of the same cohort.")]
 FileName = Annotated[str, strawberry.argument(description="The file's name, for the report.")]
 Content = Annotated[str, strawberry.argument(description="The file's bytes in base64.")]
 OrganizationId = Annotated[
@@ -135,6 +138,14 @@ class Query:
     async def match_run(self, info: Info, id: Id) -> cohort_types.MatchRun | None:  # noqa: A002
         seen = await info.context.loaders.runs.load(the_id(id, path="id"))
         return cohort_types.match_run(seen) if seen else None
+
+    @field("Two completed match runs of a cohort side by side. For its organizers and operators. Never kept here.")
+    async def compare_runs(self, info: Info, run_id: RunId, other_id: OtherRunId) -> results.ComparisonPayload:
+        query = matching_contract.CompareRuns(
+            run_id=the_id(run_id, path="runId"), other_run_id=the_id(other_id, path="otherId")
+        )
+        answer = await ask(info, query, matching_contract.RunComparison)
+        return comparing.comparison(answer) if isinstance(answer, matching_contract.RunComparison) else answer
 
     @field("The report of an import that was carried out. By an admin.")
     async def import_report(self, info: Info, id: Id) -> results.ReportPayload:  # noqa: A002

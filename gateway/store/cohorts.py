@@ -108,8 +108,8 @@ async def runs_by_id(tx: Transaction, ids: Sequence[UUID]) -> list[tuple[MatchRu
 async def latest_runs(
     tx: Transaction, cohort_ids: Sequence[UUID], *, status: RunStatus | None = None
 ) -> list[tuple[MatchRun, datetime]]:
-    """The run of each cohort that moved last, of those in a state."""
-    statement = _RUN.where(among(runs.c.cohort_id, cohort_ids))
+    """The run of each cohort that moved last, of those in a state; simulations are not among them."""
+    statement = _RUN.where(among(runs.c.cohort_id, cohort_ids), ~runs.c.simulated)
     if status is not None:
         statement = statement.where(runs.c.status == status.value)
     ordered = statement.ext(distinct_on(runs.c.cohort_id)).order_by(

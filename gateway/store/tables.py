@@ -96,6 +96,9 @@ runs = _table(
     _key("cohort_id"),
     _word("status"),
     _moment("changed_at"),
+    sa.Column(
+        "simulated", sa.Boolean, nullable=False, server_default=sa.false()
+    ),  # a what-if is no cohort's latest run
     sa.Index("runs_by_cohort", "cohort_id", "changed_at"),
 )
 pairs = _table(

@@ -7,12 +7,14 @@ from contracts.feedback import AgreementSigned
 from contracts.matching import (
     AcceptPair,
     AcceptPartnership,
+    AdoptRun,
     AdvanceCohort,
     AnswerQuestion,
     AskQuestion,
     BlockPerson,
     CancelMatching,
     ChangeRules,
+    CompareRuns,
     DeclinePair,
     DraftCohort,
     EndPair,
@@ -27,6 +29,7 @@ from contracts.matching import (
     RequestMatching,
     ResumeEnrolment,
     ResumePair,
+    SimulateMatching,
     WithdrawEnrolment,
 )
 from contracts.profiles import (
@@ -56,6 +59,7 @@ from services.matching.commands.pairs import (
     resume_pair,
 )
 from services.matching.commands.runs import cancel_matching, pin_pair, publish_proposals, request_matching
+from services.matching.commands.simulations import adopt_run, simulate_matching
 from services.matching.handlers import (
     activate_pair,
     forget_person,
@@ -66,7 +70,7 @@ from services.matching.handlers import (
 from services.matching.jobs.meaning import understand_texts
 from services.matching.jobs.runs import run_match_runs
 from services.matching.jobs.timed import expire_proposals, open_and_close_cohorts, pause_lapsed_consents
-from services.matching.reads import read_run_proof
+from services.matching.reads import compare_runs, read_run_proof
 from services.matching.store import current_facts
 
 app = build(
@@ -85,6 +89,8 @@ app = build(
         BlockPerson: block_person,
         RequestMatching: request_matching,
         CancelMatching: cancel_matching,
+        SimulateMatching: simulate_matching,
+        AdoptRun: adopt_run,
         PinPair: pin_pair,
         PublishProposals: publish_proposals,
         AcceptPair: accept_pair,
@@ -95,7 +101,7 @@ app = build(
         ResumePair: resume_pair,
         EndPair: end_pair,
     },
-    queries={ReadRunProof: read_run_proof},
+    queries={ReadRunProof: read_run_proof, CompareRuns: compare_runs},
     handlers={
         OrganizationRegistered: [remember_organization],
         OrganizationUpdated: [remember_organization],

@@ -254,6 +254,17 @@ class TestReadingYourWrites:
 
 
 PAIR = "... on Pair { id status value directions { need offer } members { acceptedAt } partner { displayName email } }"
+SIMULATED = (
+    "... on MatchRun { id simulated baseRun { id } "
+    "rules { difference rules { kind parameter language people { id } } } }"
+)
+LATEST = "query($id: ID!) { cohort(id: $id) { latestRun { id } runs { nodes { id } } } }"
+COMPARED = (
+    "query($run: ID!, $other: ID!) { compareRuns(runId: $run, otherId: $other) { __typename ... on RunComparison { "
+    "moved moves { person { displayName } partners { displayName } } pairsInBoth sameSnapshot "
+    "run { run { id } rules { difference } value matched unmatched organizations { matchRate } } "
+    "other { rules { difference } } } } }"
+)
 WAITING = "{ viewer { pairs(openProposals: true) { nodes { id } } feedbackDue { id kind } introductionsAsked { id } } }"
 
 
@@ -347,8 +358,9 @@ class TestTheWayOfAPair:
             return found["matchRun"] if found["matchRun"]["status"] == "COMPLETED" else None
 
         assert (await eventually(completed, describe="the run completes", within=30, every=0.2))["pairs"] == 1
+        adopted = await self.thought_over(house, cohort_id, run["id"])
         published = await house.do(
-            "publishProposals", "Run", "... on MatchRun { published }", house.admin, runId=run["id"]
+            "publishProposals", "Run", "... on MatchRun { published }", house.admin, runId=adopted
         )
         assert published == {"__typename": "MatchRun", "published": True}
 
@@ -356,6 +368,71 @@ class TestTheWayOfAPair:
             return (await house.client.ask(WAITING, token["ada"]))["viewer"]["pairs"]["nodes"]
 
         return str((await eventually(proposed, describe="Ada sees the proposal", within=30, every=0.2))[0]["id"])
+
+    async def thought_over(self, house: House, cohort_id: str, run_id: str) -> str:
+        """A what-if beside the run, compared with it and adopted; the adopted run."""
+
+        async def latest() -> Any:
+            found = await house.client.ask(LATEST, house.admin, id=cohort_id)
+            return found["cohort"]["latestRun"], [each["id"] for each in found["cohort"]["runs"]["nodes"]]
+
+        async def simulate(base: str, **rules: Any) -> Any:
+            return await house.do(
+                "simulateMatching", "SimulateMatching", SIMULATED, house.admin, baseRunId=base, rules=rules
+            )
+
+        nowhere = await simulate(str(uuid4()), rules=[])
+        assert (nowhere["__typename"], nowhere["code"]) == ("NotFound", "RunNotFound")
+        wrong = await simulate(run_id, rules=[{"kind": "SHARED_MINUTES", "language": "en"}])
+        assert [each["path"] for each in wrong["problems"]] == ["rules[0].parameter", "rules[0].language"]
+        rule = {"kind": "SHARED_LANGUAGE", "parameter": 4.0, "language": "en"}
+        run = await simulate(run_id, rules=[rule], difference=0.3)
+        assert run == {
+            "__typename": "MatchRun",
+            "id": run["id"],
+            "simulated": True,
+            "baseRun": {"id": run_id},
+            "rules": {"difference": 0.3, "rules": [rule | {"people": []}]},
+        }
+
+        async def completed() -> Any:
+            found = await house.client.ask(
+                "query($id: ID!) { matchRun(id: $id) { status error } }", house.admin, id=run["id"]
+            )
+            assert found["matchRun"]["status"] != "FAILED", found
+            return found["matchRun"]["status"] == "COMPLETED"
+
+        await eventually(completed, describe="the simulation completes", within=30, every=0.2)
+        assert await latest() == ({"id": run_id}, [run["id"], run_id])
+        early = await house.do("publishProposals", "Run", "", house.admin, runId=run["id"])
+        assert (early["__typename"], early["code"]) == ("Conflict", "NothingToPublish")
+        compared = await house.client.ask(COMPARED, house.admin, run=run_id, other=run["id"])
+        figures = compared["compareRuns"]
+        assert (figures["moved"], figures["moves"], figures["pairsInBoth"], figures["sameSnapshot"]) == (0, [], 1, True)
+        assert figures["run"] | {"value": 0} == {
+            "run": {"id": run_id},
+            "rules": None,
+            "value": 0,
+            "matched": 2,
+            "unmatched": 0,
+            "organizations": [{"matchRate": 1.0}],
+        }
+        assert figures["other"]["rules"] == {"difference": 0.3}
+        hidden = await house.client.ask(COMPARED, house.person("ada"), run=run_id, other=run["id"])
+        assert hidden["compareRuns"]["__typename"] == "NotFound"
+        adopted = await house.do("adoptRun", "Run", SIMULATED, house.admin, runId=run["id"])
+        assert (adopted["simulated"], adopted["baseRun"]) == (False, {"id": run_id}), adopted
+        assert (await latest())[0] == {"id": run["id"]}
+        found = await house.client.ask(
+            "query($id: ID!) { cohort(id: $id) { status rules { version difference rules { language } } } }",
+            house.admin,
+            id=cohort_id,
+        )
+        assert found["cohort"] == {
+            "status": "REVIEW",
+            "rules": {"version": 2, "difference": 0.3, "rules": [{"language": "en"}]},
+        }
+        return str(run["id"])
 
     async def accepted(self, house: House, pair_id: str, token: dict[str, str]) -> None:
         asked = await house.do(

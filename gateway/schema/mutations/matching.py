@@ -33,7 +33,13 @@ class RuleInput:
         default=None, description="The facet that the kind needs: career_stage, industry, function, education, region."
     )
     people: list[strawberry.ID] | None = strawberry.field(
-        default=None, description="The two people that the kind needs."
+        default=None,
+        description="The people that the kind names: two for TOGETHER and NOT_TOGETHER; for PARTNER_AMONG the person first, then the "
+        "group from which all their partners come; for INCLUDE_ONE the group of whom at least one has a pair.",
+    )
+    language: str | None = strawberry.field(
+        default=None,
+        description="The code of the one language that SHARED_LANGUAGE is about, such as en; left out: any language.",
     )
     weight: float | None = strawberry.field(
         default=None, description="What breaking it costs, 0 to 1, when it is not required; left out: 0.1."
@@ -127,6 +133,13 @@ class RequestMatchingInput(CohortInput):
 @strawberry.input(description="One match run.")
 class RunInput(CommandInput):
     run_id: strawberry.ID = strawberry.field(description="The match run.")
+
+
+@strawberry.input(description="A what-if: other rules over what a completed match run saw.")
+class SimulateMatchingInput(CommandInput):
+    run_id: strawberry.ID | None = strawberry.field(default=None, description="A UUID made by the client.")
+    base_run_id: strawberry.ID = strawberry.field(description="The completed run whose snapshot is matched again.")
+    rules: RuleSetInput = strawberry.field(description="The rules and weights to try.")
 
 
 @strawberry.input(description="Two people who shall be a pair.")
@@ -239,6 +252,20 @@ class MatchingMutations:
     @mutation("Stop a queued or running match run. By an admin of a partner.")
     async def cancel_matching(self, info: Info, given: Given[RunInput]) -> results.MatchRunPayload:
         return await carry_out(info, given, contract.CancelMatching, results.read_run)
+
+    @mutation(
+        "Queue a run over what a completed one saw, under other rules. It changes nothing: compare it, and adopt it if it is better. "
+        "By an admin of a partner."
+    )
+    async def simulate_matching(self, info: Info, given: Given[SimulateMatchingInput]) -> results.MatchRunPayload:
+        return await carry_out(info, given, contract.SimulateMatching, results.read_run, made="run_id")
+
+    @mutation(
+        "Make a completed simulation the cohort's plan: its pairs replace the present drafts, and its rules the cohort's. Whoever "
+        "left or has no place any more is left out. By an admin of a partner."
+    )
+    async def adopt_run(self, info: Info, given: Given[RunInput]) -> results.MatchRunPayload:
+        return await carry_out(info, given, contract.AdoptRun, results.read_run)
 
     @mutation("Make two people a pair; match runs keep it. By an admin of a partner.")
     async def pin_pair(self, info: Info, given: Given[PinPairInput]) -> results.PairPayload:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import strawberry
 
 from contracts.matching import PairChanged, PairProposed
-from gateway.schema import cohorts, imports, pairs, people, sessions
+from gateway.schema import cohorts, comparing, imports, pairs, people, sessions
 from gateway.schema.mutations.carrying import Done
 from gateway.schema.refusals import (
     Conflict,
@@ -71,6 +71,9 @@ UnsubscribePayload = Annotated[Unsubscribed | Refused, _payload("UnsubscribePayl
 CohortPayload = Annotated[cohorts.Cohort | Refused, _payload("CohortPayload", "The cohort")]
 EnrolmentPayload = Annotated[cohorts.Enrolment | Refused, _payload("EnrolmentPayload", "The place in the cohort")]
 MatchRunPayload = Annotated[cohorts.MatchRun | Refused, _payload("MatchRunPayload", "The match run")]
+ComparisonPayload = Annotated[
+    comparing.RunComparison | Refused, _payload("ComparisonPayload", "Two match runs side by side")
+]
 PairPayload = Annotated[pairs.Pair | Refused, _payload("PairPayload", "The pair")]
 AgreementPayload = Annotated[pairs.Agreement | Refused, _payload("AgreementPayload", "The agreement")]
 AgendaPayload = Annotated[pairs.Agenda | Refused, _payload("AgendaPayload", "The agenda")]

@@ -60,6 +60,8 @@ async def cancel_matching(command: CancelMatching, tx: Transaction) -> list[Even
     run, came_from = locked
     by = command.actor.person_id
     cancelled = runs.cancel(run, now=tx.now, by=by)
+    if run.state.simulated:
+        return await store.save(tx, [cancelled])
     return await store.save(tx, [cancelled, cohorts.end_matching(cohort, to=came_from, now=tx.now, by=by)])
 
 

@@ -190,6 +190,16 @@ def begin_matching(kept: Kept[Cohort], *, now: datetime, by: UUID | None) -> Kep
     return _to(kept, CohortStatus.MATCHING, now=now, by=by)
 
 
+def adopt(kept: Kept[Cohort], *, rules: RuleSet, now: datetime, by: UUID | None) -> Kept[Cohort]:
+    """To REVIEW under these rules, from where a run may start: as if one under them had just ended."""
+    begin_matching(kept, now=now, by=by)
+    following = replace(rules, version=kept.state.rules.version)
+    if following != kept.state.rules:
+        following = replace(rules, version=kept.state.rules.version + 1)
+    state = replace(kept.state, rules=following, status=CohortStatus.REVIEW)
+    return changed(kept, to=state, told_as=CohortAdvanced, at=now, by=by)
+
+
 def end_matching(kept: Kept[Cohort], *, to: CohortStatus, now: datetime, by: UUID | None) -> Kept[Cohort]:
     """From MATCHING to REVIEW, or back where it came from when the run failed or was cancelled."""
     return _to(kept, to, now=now, by=by) if kept.state.status is CohortStatus.MATCHING else kept

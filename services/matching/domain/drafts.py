@@ -83,6 +83,12 @@ def drafts(
     return result
 
 
+def people_in(plan: model.Plan) -> set[UUID]:
+    """Everybody, paired or left out."""
+    paired = {UUID(person) for pair in plan.pairs for person in (pair.first, pair.second)}
+    return paired | {UUID(left.person) for left in plan.left_out}
+
+
 def result_of(plan: model.Plan, *, pairs: Iterable[Kept[Pair]], organizations: Mapping[UUID, UUID]) -> Result:
     """The report: whoever lost their partner between snapshot and draft is unmatched, because everybody else is taken."""
     drafted = [kept.state for kept in pairs if kept.state.status is PairStatus.DRAFT]
@@ -114,17 +120,7 @@ def result_of(plan: model.Plan, *, pairs: Iterable[Kept[Pair]], organizations: M
         exact=plan.exact,
         engine=plan.engine,
         meaning=plan.meaning,
-        organizations=tuple(
-            OrganizationResult(
-                organization_id=UUID(outcome.organization),
-                people=outcome.people,
-                matched=outcome.matched,
-                mean_value=outcome.mean_value,
-                worst_value=outcome.worst_value,
-                best_mean=outcome.best_mean,
-            )
-            for outcome in plan.outcomes
-        ),
+        organizations=outcomes_of(plan),
         unmatched=unmatched,
     )
 
@@ -138,6 +134,27 @@ def _wording(planned: model.PlannedPair, *, locale: str) -> Wording:
         bridge="; ".join(say(each, locale=locale) for each in bridge),
         one_way_reason=say(rest[-1], locale=locale) if planned.one_way_reason and rest else "",
         details=tuple(say(term.why, locale=locale) if term.why else term.detail for term in planned.terms),
+    )
+
+
+def found_by(plan: model.Plan, *, run_id: UUID, organizations: Mapping[UUID, UUID], now: datetime) -> Result:
+    """The report of a simulation: of everybody in its snapshot, whoever left since."""
+    pairs = drafts(plan, run_id=run_id, cohort_id=run_id, organizations=organizations, blocked=(), before=(), now=now)
+    return result_of(plan, pairs=pairs, organizations=organizations)
+
+
+def outcomes_of(plan: model.Plan) -> tuple[OrganizationResult, ...]:
+    """How each organization fared."""
+    return tuple(
+        OrganizationResult(
+            organization_id=UUID(outcome.organization),
+            people=outcome.people,
+            matched=outcome.matched,
+            mean_value=outcome.mean_value,
+            worst_value=outcome.worst_value,
+            best_mean=outcome.best_mean,
+        )
+        for outcome in plan.outcomes
     )
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
-from contracts.matching import Cohort, Enrolment, Rule, RuleKind
+from contracts.matching import Cohort, Enrolment, Rule, RuleKind, RuleSet
 from contracts.profiles import Cefr
 from services.matching.domain.candidates import Candidate
 from services.matching.engine import model
@@ -63,6 +63,16 @@ def freeze(cohort: Cohort, *, material: Material, now: datetime) -> model.Snapsh
         blocked=_couples(material.blocked),
         apart=_couples(material.apart),
         pinned=_couples(material.pinned),
+    )
+
+
+def under(snapshot: model.Snapshot, *, rules: RuleSet) -> model.Snapshot:
+    """The same snapshot under other rules and weights."""
+    return replace(
+        snapshot,
+        rules=tuple(_rule(rule) for rule in rules.rules),
+        difference=rules.difference,
+        logistics=rules.logistics,
     )
 
 

@@ -146,6 +146,8 @@ def publish(
 ) -> Kept[MatchRun]:
     """The run's drafts become proposals, once."""
     run = kept.state
+    if run.simulated:
+        raise NothingToPublish("This run is a simulation.", remedy="Adopt it first; its pairs are the cohort's then.")
     if run.published:
         raise NothingToPublish("The proposals of this run are published.", remedy="Request matching for another wave.")
     if run.status is not RunStatus.COMPLETED or cohort.status is not CohortStatus.REVIEW:

@@ -15,11 +15,12 @@ from uuid import UUID, uuid4
 
 import msgspec
 
+from chassis.database import Transaction
 from chassis.service import Running
-from contracts.matching import CohortStatus, EnrolmentStatus, PairStatus
+from contracts.matching import CohortStatus, EnrolmentStatus, MatchRun, PairStatus
 from services.matching import store
 from services.matching.domain import cohorts, drafts, runs
-from services.matching.domain.freeze import freeze
+from services.matching.domain.freeze import freeze, under
 from services.matching.domain.kept import Aggregate, Kept
 from services.matching.engine.model import Plan, Snapshot
 from services.matching.jobs.compute import EngineDied, EngineFailed, EngineRefused, compute
@@ -86,10 +87,16 @@ async def _order(running: Running, claimed: Claimed, *, meaning: Meaning) -> Ord
             raise ClaimLost
         frozen = await store.load_snapshot(tx, run_id)
         if frozen is None:
-            snapshot = freeze(cohort.state, material=await store.material_for(tx, cohort.state, now=tx.now), now=tx.now)
-            frozen = Frozen(content=msgspec.json.encode(snapshot))
+            if run.state.simulated:
+                snapshot, near = await _seen_by_base(run.state, tx)
+            else:
+                material = await store.material_for(tx, cohort.state, now=tx.now)
+                snapshot, near = freeze(cohort.state, material=material, now=tx.now), None
+            frozen = Frozen(content=msgspec.json.encode(snapshot), near=near)
             people = [UUID(person.id) for person in snapshot.people]
             await store.save_snapshot(tx, run_id, people=people, content=frozen.content)
+            if near is not None:
+                await store.save_near(tx, run_id, near)
             digest = hashlib.sha256(frozen.content).hexdigest()
             told = runs.freeze(run, digest=digest, people=len(people), now=tx.now)
             await running.record(tx, await store.save(tx, [told]))
@@ -97,6 +104,16 @@ async def _order(running: Running, claimed: Claimed, *, meaning: Meaning) -> Ord
             return Order(meaning=meaning, snapshot=frozen.content, near=frozen.near, seed=claimed.seed)
         vectors = await store.vectors_of(tx, texts_of(msgspec.json.decode(frozen.content, type=Snapshot)))
         return Order(meaning=meaning, snapshot=frozen.content, vectors=vectors, seed=claimed.seed)
+
+
+async def _seen_by_base(run: MatchRun, tx: Transaction) -> tuple[Snapshot, bytes | None]:
+    """What the base run saw, under the simulation's own rules."""
+    assert run.base_run_id is not None
+    assert run.rules is not None
+    base = await store.load_snapshot(tx, run.base_run_id)
+    if base is None:
+        raise EngineRefused("Somebody whom the base run saw was erased meanwhile: simulate upon a later run.")
+    return under(msgspec.json.decode(base.content, type=Snapshot), rules=run.rules), base.near
 
 
 async def _computed(running: Running, claimed: Claimed, order: Order, *, pace: Pace) -> Plan | None:
@@ -115,6 +132,8 @@ async def _computed(running: Running, claimed: Claimed, order: Order, *, pace: P
                         await store.save_near(tx, run_id, line.near)
                     if line.proof:
                         await store.save_proof(tx, run_id, line.proof)
+                    if line.plan is not None:
+                        await store.save_plan(tx, run_id, msgspec.msgpack.encode(line.plan))
                     if line.stage:
                         told = runs.progress(run, stage=line.stage, done=line.done, now=tx.now)
                         await running.record(tx, await store.save(tx, [told]))
@@ -154,8 +173,14 @@ async def _record(running: Running, claimed: Claimed, plan: Plan, *, started: fl
         run = await store.lock_claimed(tx, claimed)
         if run is None or cohort is None:
             raise ClaimLost
-        people = {UUID(person) for pair in plan.pairs for person in (pair.first, pair.second)}
-        people |= {UUID(left.person) for left in plan.left_out}
+        if run.state.simulated:
+            result = drafts.found_by(
+                plan, run_id=run.state.run_id, organizations=await _homes(cohort_id, tx), now=tx.now
+            )
+            done = runs.complete(run, result=result, seconds=time.perf_counter() - started, now=tx.now)
+            await running.record(tx, await store.save(tx, [done]))
+            return
+        people = drafts.people_in(plan)
         await store.lock_seats(tx, cohort_id, people=people)
         # Whoever paused or left since the snapshot is not admitted any more; they wait for the seats that we hold.
         admitted = await store.enrolments_of_cohort(tx, cohort_id, statuses={EnrolmentStatus.ADMITTED})
@@ -176,6 +201,12 @@ async def _record(running: Running, claimed: Claimed, plan: Plan, *, started: fl
         await running.record(tx, await store.save(tx, changes))
 
 
+async def _homes(cohort_id: UUID, tx: Transaction) -> dict[UUID, UUID]:
+    """The organization of everybody who ever enrolled."""
+    enrolled = await store.enrolments_of_cohort(tx, cohort_id)
+    return {kept.state.person_id: kept.state.organization_id for kept in enrolled}
+
+
 async def _record_failure(running: Running, claimed: Claimed, error: str) -> None:
     """The cohort goes back where it was, so that its organizers can mend the cause."""
     async with running.begin() as tx:
@@ -184,5 +215,8 @@ async def _record_failure(running: Running, claimed: Claimed, error: str) -> Non
         if run is None or cohort is None:
             return
         failed = runs.fail(run, error=error, now=tx.now)
+        if run.state.simulated:
+            await running.record(tx, await store.save(tx, [failed]))
+            return
         back = cohorts.end_matching(cohort, to=claimed.came_from, now=tx.now, by=None)
         await running.record(tx, await store.save(tx, [failed, back]))

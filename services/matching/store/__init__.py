@@ -39,12 +39,16 @@ from services.matching.store.runs import (
     give_back,
     has_published_run,
     latest_report,
+    load_plan,
     load_run,
     load_snapshot,
     lock_claimed,
+    plan_is_kept,
     save_near,
+    save_plan,
     save_proof,
     save_snapshot,
+    seed_of,
     unfinished_runs,
 )
 from services.matching.store.save import LostUpdate, add_cohort, save
@@ -58,6 +62,7 @@ from services.matching.store.vectors import (
     unread_candidates,
     vectors_of,
 )
+from services.matching.store.walls import seeing_all
 
 __all__ = [
     "Claimed",
@@ -89,6 +94,7 @@ __all__ = [
     "load_consent",
     "load_enrolment",
     "load_pair",
+    "load_plan",
     "load_run",
     "load_snapshot",
     "lock_claimed",
@@ -101,14 +107,18 @@ __all__ = [
     "pairs_of_people",
     "pairs_of_run",
     "partner_organizations_of",
+    "plan_is_kept",
     "save",
     "save_candidate",
     "save_consent",
     "save_near",
     "save_organization",
+    "save_plan",
     "save_proof",
     "save_snapshot",
     "save_vectors",
+    "seed_of",
+    "seeing_all",
     "unfinished_runs",
     "unread_candidates",
     "vectors_of",

@@ -22,6 +22,7 @@ from services.matching.store.rows import all_from, kept_from, locked, one_from
 _run, _snapshot = tables.match_run, tables.run_snapshot
 # Leases measure whether a process lives, so they follow real time and not the platform's clock, which can be moved.
 _real_now = sa.func.clock_timestamp()
+_simulated = sa.func.coalesce(_run.c.state["simulated"].as_boolean(), sa.false())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,11 +83,11 @@ async def has_published_run(tx: Transaction, cohort_id: UUID) -> bool:
 
 
 async def latest_report(tx: Transaction, cohort_id: UUID) -> dict[UUID, UnmatchedReason]:
-    """Why people were left out by the last completed run."""
+    """Why people were left out by the cohort's plan: the run that completed, or was adopted, last."""
     statement = (
         sa.select(_run)
-        .where(_run.c.cohort_id == cohort_id, _run.c.status == RunStatus.COMPLETED.value)
-        .order_by(_run.c.requested_at.desc(), _run.c.run_id)
+        .where(_run.c.cohort_id == cohort_id, _run.c.status == RunStatus.COMPLETED.value, ~_simulated)
+        .order_by(_run.c.changed_at.desc(), _run.c.run_id)
         .limit(1)
     )
     latest = one_from((await tx.connection.execute(statement)).one_or_none(), MatchRun)
@@ -94,14 +95,15 @@ async def latest_report(tx: Transaction, cohort_id: UUID) -> dict[UUID, Unmatche
 
 
 async def claim_run(tx: Transaction, *, claim: UUID, lease_seconds: float) -> Claimed | None:
-    """Take the run that waits longest: a queued one, or one whose worker died. None when there is none."""
+    """Take the run that waits longest: a queued one, or one whose worker died; simulations when nothing else waits. None when
+    there is none."""
     statement = (
         sa.select(_run)
         .where(
             _run.c.status.in_([status.value for status in UNFINISHED]),
             sa.or_(_run.c.lease_until.is_(None), _run.c.lease_until < _real_now),
         )
-        .order_by(_run.c.requested_at, _run.c.run_id)
+        .order_by(_simulated, _run.c.requested_at, _run.c.run_id)
         .limit(1)
     )
     row = (await tx.connection.execute(locked(statement, True, skip=True))).one_or_none()
@@ -156,18 +158,35 @@ async def lock_claimed(tx: Transaction, claimed: Claimed) -> Kept[MatchRun] | No
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frozen:
-    """What a run saw: its snapshot, the near texts once they are known, the proof once it is computed."""
+    """What a run saw: its snapshot, the near texts once they are known, proof and plan (msgpack) once it is computed."""
 
     content: bytes
     near: bytes | None = None
     proof: bytes | None = None
+    plan: bytes | None = None
 
 
 async def load_snapshot(tx: Transaction, run_id: UUID) -> Frozen | None:
     """What the run froze, if an earlier attempt did and nobody in it was erased since."""
-    statement = sa.select(_snapshot.c.content, _snapshot.c.near, _snapshot.c.proof).where(_snapshot.c.run_id == run_id)
-    row = (await tx.connection.execute(statement)).one_or_none()
-    return None if row is None else Frozen(content=row.content, near=row.near, proof=row.proof)
+    row = (await tx.connection.execute(sa.select(_snapshot).where(_snapshot.c.run_id == run_id))).one_or_none()
+    return None if row is None else Frozen(content=row.content, near=row.near, proof=row.proof, plan=row.plan)
+
+
+async def load_plan(tx: Transaction, run_id: UUID) -> bytes | None:
+    """The run's plan as msgpack, if it is kept and nobody in it was erased since."""
+    plan: bytes | None = await tx.connection.scalar(sa.select(_snapshot.c.plan).where(_snapshot.c.run_id == run_id))
+    return plan
+
+
+async def plan_is_kept(tx: Transaction, run_id: UUID) -> bool:
+    """Whether there is something to load."""
+    kept = sa.select(sa.exists().where(_snapshot.c.run_id == run_id, _snapshot.c.plan.is_not(None)))
+    return bool(await tx.connection.scalar(kept))
+
+
+async def seed_of(tx: Transaction, run_id: UUID) -> int:
+    """The seed of a run that exists."""
+    return int(await tx.connection.scalar(sa.select(_run.c.seed).where(_run.c.run_id == run_id)) or 0)
 
 
 async def save_snapshot(tx: Transaction, run_id: UUID, *, people: Collection[UUID], content: bytes) -> None:
@@ -179,6 +198,11 @@ async def save_snapshot(tx: Transaction, run_id: UUID, *, people: Collection[UUI
 async def save_near(tx: Transaction, run_id: UUID, near: bytes) -> None:
     """Freeze which texts are near: another attempt will read the same."""
     await tx.connection.execute(sa.update(_snapshot).where(_snapshot.c.run_id == run_id).values(near=near))
+
+
+async def save_plan(tx: Transaction, run_id: UUID, plan: bytes) -> None:
+    """Keep it for comparing and adopting."""
+    await tx.connection.execute(sa.update(_snapshot).where(_snapshot.c.run_id == run_id).values(plan=plan))
 
 
 async def save_proof(tx: Transaction, run_id: UUID, proof: bytes) -> None:

@@ -126,6 +126,7 @@ run_snapshot = sa.Table(
     sa.Column("content", sa.LargeBinary, nullable=False),
     sa.Column("near", sa.LargeBinary),  # which texts are near which: frozen with the first attempt
     sa.Column("proof", sa.LargeBinary),  # the plan and the certificate of its bound
+    sa.Column("plan", sa.LargeBinary),  # the plan in words, as msgpack: what is compared and adopted
 )
 
 # A cache: what a model makes of a text. From people's words, so it is for the worker only and goes with them.
