@@ -198,6 +198,7 @@ class TestSimulation:
         await four(world)
         base, _ = await matched(world)
         cancelled, failing = await queue(world, base, RuleSet(rules=())), await queue(world, base, RuleSet(rules=()))
+        world.clock.forward(timedelta(minutes=1))
         real = await world.request()
         recorded = await world.do(CancelMatching(command_id=uuid4(), run_id=cancelled), by=world.admin())
         assert [type(each.fact) for each in recorded] == [MatchingCompleted]
@@ -284,6 +285,7 @@ class TestAdopting:
         await world.do(PublishProposals(command_id=uuid4(), run_id=base), by=world.admin())
         assert facts_of(await adopt(world, what_if), PairProposed) == []
         assert {pair.status for pair in await world.pairs()} == {PairStatus.PROPOSED}
+        assert (await the_run(world, what_if)).unmatched == ()
 
     async def test_never_brings_together_again_who_said_no(self, world: World) -> None:
         await four(world)
