@@ -92,6 +92,14 @@ class RunStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
+class Keep(StrEnum):
+    """What a run keeps of the cohort's present drafts. After a drop-out: who lost their partner gets another one."""
+
+    NONE = "none"  # everything is planned anew
+    LOCKED = "locked"  # a draft of two people who are still here stays; only free places are filled
+    STICKY = "sticky"  # staying together counts extra, so that few move
+
+
 class PairStatus(StrEnum):
     """PROPOSED → (HALF_ACCEPTED) → ACCEPTED → ACTIVE ↔ ON_HOLD → COMPLETED | ENDED_EARLY; or DECLINED, EXPIRED, SUPERSEDED."""
 
@@ -216,7 +224,8 @@ class MatchRun:
     """One computation over a frozen snapshot.
 
     No plan that leaves as few people alone is worth more than ``upper_bound``, and none leaves fewer than ``unmatched_bound``;
-    None while nothing is proven. ``exact``: both are met. ``meaning``: the models that read the texts.
+    None while nothing is proven. ``exact``: both are met. ``meaning``: the models that read the texts. ``moved``: people whose
+    partner in the drafts before is still here and is not theirs any more.
     """
 
     run_id: UUID
@@ -238,6 +247,8 @@ class MatchRun:
     unmatched_bound: int | None = None
     exact: bool = False
     meaning: str = ""
+    keep: Keep = Keep.NONE
+    moved: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -544,6 +555,7 @@ class RequestMatching(Command):
     run_id: UUID
     cohort_id: UUID
     seed: int = 0
+    keep: Keep = Keep.NONE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

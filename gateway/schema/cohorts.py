@@ -13,6 +13,7 @@ from contracts.matching import (
     CohortStatus,
     EnrolmentRole,
     EnrolmentStatus,
+    Keep,
     PairStatus,
     RuleKind,
     RunStatus,
@@ -173,6 +174,10 @@ class MatchRun(Node):
     snapshot_digest: str = strawberry.field(description="Same digest, same seed and same engine: the same pairs.")
     error: str = strawberry.field(description="Why it failed; empty when it did not.")
     published: bool = strawberry.field(description="Whether its drafts became proposals.")
+    keep: Keep = strawberry.field(description="What it was to keep of the drafts before.")
+    moved: int = strawberry.field(
+        description="How many people are not with somebody any more with whom they were drafted before, and who is still here."
+    )
     changed_at: datetime = strawberry.field(description="When it last moved on.")
 
     @field("The cohort.")
@@ -219,6 +224,8 @@ def match_run(seen: RunSeen) -> MatchRun:
         snapshot_digest=state.snapshot_digest,
         error=state.error,
         published=state.published,
+        keep=state.keep,
+        moved=state.moved,
         changed_at=seen.changed_at,
     )
 

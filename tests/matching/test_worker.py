@@ -26,6 +26,7 @@ from contracts.matching import (
     CohortStatus,
     DeclinePair,
     DeclineReason,
+    Keep,
     MatchingCompleted,
     MatchRun,
     PairDeclined,
@@ -80,8 +81,8 @@ async def the_run(world: World, run_id: UUID) -> MatchRun:
     return found[0].state
 
 
-async def matched(world: World, *, pace: Pace = QUICK) -> tuple[UUID, list[Recorded]]:
-    run_id = await world.request()
+async def matched(world: World, *, pace: Pace = QUICK, keep: Keep = Keep.NONE) -> tuple[UUID, list[Recorded]]:
+    run_id = await world.request(keep=keep)
     bench, running = workplace(world)
     assert await take_one(running, pace=pace, meaning=MEANING)
     return run_id, bench.recorded

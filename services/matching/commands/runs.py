@@ -42,7 +42,15 @@ async def request_matching(command: RequestMatching, tx: Transaction) -> list[Ev
     by = command.actor.person_id
     matching = cohorts.begin_matching(kept, now=tx.now, by=by)
     admitted = await store.enrolments_of_cohort(tx, command.cohort_id, statuses={EnrolmentStatus.ADMITTED})
-    run = runs.request(kept.state, run_id=command.run_id, seed=command.seed, admitted=len(admitted), now=tx.now, by=by)
+    run = runs.request(
+        kept.state,
+        run_id=command.run_id,
+        seed=command.seed,
+        admitted=len(admitted),
+        now=tx.now,
+        by=by,
+        keep=command.keep,
+    )
     queued = await store.add_run(tx, run, seed=command.seed, came_from=kept.state.status)
     return [*queued, *await store.save(tx, [matching])]
 

@@ -12,6 +12,7 @@ from contracts.errors import Conflict, Invalid, NotAllowed, NotFound
 from contracts.matching import (
     Cohort,
     CohortStatus,
+    Keep,
     MatchingCompleted,
     MatchingProgressed,
     MatchingRequested,
@@ -71,10 +72,18 @@ class Result:
     meaning: str
     organizations: tuple[OrganizationResult, ...]
     unmatched: tuple[Unmatched, ...]
+    moved: int = 0
 
 
 def request(
-    cohort: Cohort, *, run_id: UUID, seed: int, admitted: int, now: datetime, by: UUID | None
+    cohort: Cohort,
+    *,
+    run_id: UUID,
+    seed: int,
+    admitted: int,
+    now: datetime,
+    by: UUID | None,
+    keep: Keep = Keep.NONE,
 ) -> Kept[MatchRun]:
     """A queued run over the admitted people."""
     if abs(seed) >= LARGEST_SEED:
@@ -86,7 +95,11 @@ def request(
         )
     return Kept(
         state=MatchRun(
-            run_id=run_id, cohort_id=cohort.cohort_id, status=RunStatus.QUEUED, stage="waiting for a worker"
+            run_id=run_id,
+            cohort_id=cohort.cohort_id,
+            status=RunStatus.QUEUED,
+            stage="waiting for a worker",
+            keep=keep,
         ),
         told_as=MatchingRequested,
         changed_at=now,
@@ -123,6 +136,7 @@ def complete(kept: Kept[MatchRun], *, result: Result, seconds: float, now: datet
         engine=result.engine,
         organizations=result.organizations,
         unmatched=result.unmatched,
+        moved=result.moved,
     )
     return _to(kept, state, MatchingCompleted, now)
 

@@ -13,6 +13,9 @@ GIVES = "gives"
 RECEIVES = "receives"
 BOTH = "both"
 
+NONE, LOCKED, STICKY = "none", "locked", "sticky"
+"""What a run keeps of the couples that are now."""
+
 DIVERSITY_FACETS = ("industry", "function", "education", "region")
 
 NO_LEGAL_PARTNER = "no_legal_partner"
@@ -120,6 +123,8 @@ class Snapshot:
     blocked: tuple[Couple, ...] = ()  # one of the two blocked the other
     apart: tuple[Couple, ...] = ()  # already a pair of this cohort, or they said no to each other
     pinned: tuple[Couple, ...] = ()  # an organizer wants these two
+    current: tuple[Couple, ...] = ()  # couples that are now, of people who are still here
+    keep: str = NONE  # of ``current``: NONE, all that may be (LOCKED), or as far as it costs little (STICKY)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

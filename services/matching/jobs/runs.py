@@ -86,7 +86,8 @@ async def _order(running: Running, claimed: Claimed, *, meaning: Meaning) -> Ord
             raise ClaimLost
         frozen = await store.load_snapshot(tx, run_id)
         if frozen is None:
-            snapshot = freeze(cohort.state, material=await store.material_for(tx, cohort.state, now=tx.now), now=tx.now)
+            material = await store.material_for(tx, cohort.state, now=tx.now)
+            snapshot = freeze(cohort.state, material=material, now=tx.now, keep=run.state.keep)
             frozen = Frozen(content=msgspec.json.encode(snapshot))
             people = [UUID(person.id) for person in snapshot.people]
             await store.save_snapshot(tx, run_id, people=people, content=frozen.content)
@@ -167,6 +168,7 @@ async def _record(running: Running, claimed: Claimed, plan: Plan, *, started: fl
             organizations=organizations,
             blocked=await store.block_exists(tx, people),
             before=await store.pairs_of_cohort(tx, cohort_id, statuses={PairStatus.DRAFT}, lock=True),
+            keep=run.state.keep,
             now=tx.now,
         )
         result = drafts.result_of(plan, pairs=drafted, organizations=organizations)
