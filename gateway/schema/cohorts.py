@@ -25,6 +25,7 @@ from gateway.schema.context import Info
 from gateway.schema.describing import field
 from gateway.schema.paging import After, Connection, First, Node, asked, connection
 from gateway.schema.people import Organization, Person, organization, person
+from gateway.schema.rounds import RoundPlan, round_plan
 from gateway.views import CohortSeen, EnrolmentSeen, ReportSeen, RunSeen
 
 if TYPE_CHECKING:
@@ -348,6 +349,13 @@ class Cohort(Node):
             return None
         found = await info.context.loaders.latest_runs.load(self.state.cohort.cohort_id)
         return match_run(found) if found else None
+
+    @field(
+        "Its plans of speed rounds, the latest first: all for organizers and operators, for people those that they are in."
+    )
+    async def round_plans(self, info: Info) -> list[RoundPlan]:
+        found = await info.context.loaders.round_plans_of.load(self.state.cohort.cohort_id)
+        return [round_plan(each) for each in found]
 
     @field("How it goes, from the latest completed run on. For organizers and operators.")
     async def report(self, info: Info) -> CohortReport | None:

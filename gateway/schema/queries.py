@@ -19,6 +19,7 @@ from gateway.schema import imports
 from gateway.schema import inbox as inbox_types
 from gateway.schema import pairs as pair_types
 from gateway.schema import people as people_types
+from gateway.schema import rounds as round_types
 from gateway.schema import sessions as session_types
 from gateway.schema.context import Id, Info, the_id
 from gateway.schema.describing import field
@@ -135,6 +136,11 @@ class Query:
     async def match_run(self, info: Info, id: Id) -> cohort_types.MatchRun | None:  # noqa: A002
         seen = await info.context.loaders.runs.load(the_id(id, path="id"))
         return cohort_types.match_run(seen) if seen else None
+
+    @field("A plan of speed rounds: for organizers of its cohort, operators, and the people in it.")
+    async def round_plan(self, info: Info, id: Id) -> round_types.RoundPlan | None:  # noqa: A002
+        seen = await info.context.loaders.round_plans.load(the_id(id, path="id"))
+        return round_types.round_plan(seen) if seen else None
 
     @field("The report of an import that was carried out. By an admin.")
     async def import_report(self, info: Info, id: Id) -> results.ReportPayload:  # noqa: A002

@@ -14,7 +14,7 @@ from contracts.profiles import Need, Offer
 from services.matching.engine.frozen import near_bytes, proof_bytes
 from services.matching.engine.keeping import keeping
 from services.matching.engine.match import match
-from services.matching.engine.model import LOCKED, STICKY, Couple, Plan, Snapshot
+from services.matching.engine.model import LOCKED, STICKY, Couple, Plan, Rule, Snapshot
 from services.matching.engine.scoring.ground import SnapshotRefused
 from services.matching.engine.scoring.reasons import broken_kinds
 from services.matching.engine.solving.solve import solve
@@ -22,8 +22,7 @@ from services.matching.engine.stated import state
 from services.matching.engine.verifying import Report, verify
 from tests.matching.engine_people import near_for, problem_for, snapshot_of, somebody
 from tests.matching.test_engine_plan import couples, plan_of, snapshots
-from tests.matching.test_worker import CLUSTERS, SUSHI, WANT_CLUSTERS, WANT_SUSHI, matched, the_run
-from tests.matching.test_worker import at_hand
+from tests.matching.test_worker import CLUSTERS, SUSHI, WANT_CLUSTERS, WANT_SUSHI, at_hand, matched, the_run
 from tests.matching.world import World, facts_of
 
 __all__ = ["at_hand"]  # the fixture
@@ -83,8 +82,10 @@ def test_sticky_plans_everybody_anew_before_it_leaves_somebody_out() -> None:
     """A chain whose two ends are alone: all but nobody's neighbourhood is too small for them."""
     chain = snapshot_of(
         *(somebody(f"p{at}", offers=[f"t{at}"], needs=[f"t{max(0, at - 1)}", f"t{min(3, at + 1)}"]) for at in range(4)),
+        somebody("p4", offers=["own"], needs=["of its own"]),
+        somebody("p5", offers=["of its own"], needs=["own"]),
         keep=STICKY,
-        current=(Couple(first="p1", second="p2"),),
+        current=(Couple(first="p1", second="p2"), Couple(first="p4", second="p5")),
     )
     known = state(chain, near_for(chain), seed=0)
     best = solve(known.pairs, places=known.problem.places, forced=known.forced)
@@ -113,6 +114,15 @@ def test_proof_of_a_locked_run_without_a_locked_couple_is_found_out() -> None:
     digest = hashlib.sha256(content).hexdigest()
     report = verify(content, near=near_bytes(near), proof=proof_bytes(proof), digest=digest)
     assert any("had to be together" in fault for fault in report.faults)
+
+
+def test_locked_gives_up_a_couple_that_a_block_or_a_rule_forbids() -> None:
+    one, two = somebody("one", offers=["sushi"], needs=["bread"]), somebody("two", offers=["bread"], needs=["sushi"])
+    now = (Couple(first="one", second="two"),)
+    assert couples(plan_of(snapshot_of(one, two, keep=LOCKED, current=now))) == {("one", "two")}
+    assert couples(plan_of(snapshot_of(one, two, keep=LOCKED, current=now, blocked=now))) == set()
+    rules = [Rule(kind="not_together", people=("one", "two"))]
+    assert couples(plan_of(snapshot_of(one, two, keep=LOCKED, current=now, rules=rules))) == set()
 
 
 def test_keeping_what_is_unknown_is_refused() -> None:

@@ -13,10 +13,14 @@ from contracts.matching import (
     PinPair,
     PublishProposals,
     RequestMatching,
+    RunMode,
+    RunStatus,
 )
 from services.matching import store
+from services.matching.commands.rounds import stopped_plan
 from services.matching.domain import cohorts, pairs, runs
 from services.matching.domain.authority import no_run, partner_of, people_of
+from services.matching.domain.kept import Aggregate, Kept
 
 
 class PinIsWrong(Invalid):
@@ -68,7 +72,11 @@ async def cancel_matching(command: CancelMatching, tx: Transaction) -> list[Even
     run, came_from = locked
     by = command.actor.person_id
     cancelled = runs.cancel(run, now=tx.now, by=by)
-    return await store.save(tx, [cancelled, cohorts.end_matching(cohort, to=came_from, now=tx.now, by=by)])
+    changes: list[Kept[Aggregate]] = [cancelled]
+    changes += await stopped_plan(tx, run.state.plan_id, to=RunStatus.CANCELLED, by=by)
+    if run.state.mode is RunMode.WHOLE:
+        changes.append(cohorts.end_matching(cohort, to=came_from, now=tx.now, by=by))
+    return await store.save(tx, changes)
 
 
 async def pin_pair(command: PinPair, tx: Transaction) -> list[Event]:

@@ -18,6 +18,7 @@ from contracts.matching import (
     MatchingRequested,
     MatchRun,
     OrganizationResult,
+    RunMode,
     RunStatus,
     Unmatched,
 )
@@ -160,6 +161,8 @@ def publish(
 ) -> Kept[MatchRun]:
     """The run's drafts become proposals, once."""
     run = kept.state
+    if run.mode is not RunMode.WHOLE:
+        raise NothingToPublish("This run planned speed rounds.", remedy="Publish a run that matched the cohort.")
     if run.published:
         raise NothingToPublish("The proposals of this run are published.", remedy="Request matching for another wave.")
     if run.status is not RunStatus.COMPLETED or cohort.status is not CohortStatus.REVIEW:

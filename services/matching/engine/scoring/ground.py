@@ -245,7 +245,7 @@ def _check(snapshot: Snapshot) -> None:
         raise SnapshotRefused(
             f"To keep {snapshot.keep!r} of the current couples is unknown: choose none, locked or sticky."
         )
-    for name in ("met", "blocked", "apart", "pinned", "current"):
+    for name in ("met", "blocked", "apart", "pinned", "current", "rounds_met"):
         couples: tuple[Couple, ...] = getattr(snapshot, name)
         for couple in couples:
             if couple.first == couple.second:
