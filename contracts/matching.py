@@ -92,6 +92,21 @@ class RunStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
+class RunMode(StrEnum):
+    """What a run computes."""
+
+    WHOLE = "whole"  # pairs for the cohort
+    ROUNDS = "rounds"  # speed rounds, see RoundPlan
+
+
+class Keep(StrEnum):
+    """What a run keeps of the cohort's present drafts. After a drop-out: who lost their partner gets another one."""
+
+    NONE = "none"  # everything is planned anew
+    LOCKED = "locked"  # a draft of two people who are still here stays; only free places are filled
+    STICKY = "sticky"  # staying together counts extra, so that few move
+
+
 class PairStatus(StrEnum):
     """PROPOSED → (HALF_ACCEPTED) → ACCEPTED → ACTIVE ↔ ON_HOLD → COMPLETED | ENDED_EARLY; or DECLINED, EXPIRED, SUPERSEDED."""
 
@@ -218,7 +233,8 @@ class MatchRun:
     """One computation over a frozen snapshot.
 
     No plan that leaves as few people alone is worth more than ``upper_bound``, and none leaves fewer than ``unmatched_bound``;
-    None while nothing is proven. ``exact``: both are met. ``meaning``: the models that read the texts.
+    None while nothing is proven. ``exact``: both are met. ``meaning``: the models that read the texts. ``moved``: people whose
+    partner in the drafts before is still here and is not theirs any more.
 
     ``simulated``: a what-if over the snapshot of ``base_run_id`` under other ``rules``; it changes nothing, and becomes a run like
     any other once it is adopted. ``rules`` None: those of the cohort.
@@ -246,6 +262,11 @@ class MatchRun:
     simulated: bool = False
     base_run_id: UUID | None = None
     rules: RuleSet | None = None
+    keep: Keep = Keep.NONE
+    moved: int = 0
+    mode: RunMode = RunMode.WHOLE
+    rounds: int = 0  # how many it plans
+    plan_id: UUID | None = None  # what it plans
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -331,11 +352,25 @@ class Pair:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoundPlan:
-    """Speed mentoring: who meets whom in each round."""
+    """Speed mentoring: who meets whom in each round, and who sits out. Nobody meets somebody twice.
+
+    ``status``: of the run that plans it. ``values``: of each round; no schedule that keeps the rounds before ``from_round`` and
+    leaves as few people without any meeting is worth more than ``upper_bound``. ``absent``: who did not come, from then on.
+    """
 
     plan_id: UUID
     cohort_id: UUID
     rounds: tuple[tuple[tuple[UUID, UUID], ...], ...] = ()
+    sitting_out: tuple[tuple[UUID, ...], ...] = ()
+    values: tuple[float, ...] = ()
+    value: float = 0.0
+    upper_bound: float | None = None
+    status: RunStatus = RunStatus.COMPLETED
+    error: str = ""
+    from_round: int = 1
+    absent: tuple[UUID, ...] = ()
+    run_id: UUID | None = None
+    seed: int = 0
 
 
 # ---- facts -------------------------------------------------------------------------------------------------------------
@@ -451,7 +486,7 @@ class PairEnded(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoundPlanned(Event):
-    """Speed rounds were planned. Key: the plan."""
+    """Speed rounds were asked for, planned, or could not be. Key: the plan."""
 
     WIRE: ClassVar[str] = "viceversa.matching.round-planned.v1"
     TOPIC: ClassVar[str] = TOPIC
@@ -564,6 +599,7 @@ class RequestMatching(Command):
     run_id: UUID
     cohort_id: UUID
     seed: int = 0
+    keep: Keep = Keep.NONE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -670,6 +706,27 @@ class EndPair(Command):
     WIRE: ClassVar[str] = "viceversa.matching.end-pair.v1"
     pair_id: UUID
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanRounds(Command):
+    """By an admin of a partner: plan 1 to 12 speed rounds of the admitted people."""
+
+    WIRE: ClassVar[str] = "viceversa.matching.plan-rounds.v1"
+    plan_id: UUID
+    cohort_id: UUID
+    rounds: int
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplanRounds(Command):
+    """By an admin of a partner: the rounds before ``from_round`` (from 1) stay, the others are planned without the absent."""
+
+    WIRE: ClassVar[str] = "viceversa.matching.replan-rounds.v1"
+    plan_id: UUID
+    from_round: int
+    absent: tuple[UUID, ...] = ()
 
 
 # ---- private reads -----------------------------------------------------------------------------------------------------
@@ -789,4 +846,6 @@ COMMANDS = (
     HoldPair,
     ResumePair,
     EndPair,
+    PlanRounds,
+    ReplanRounds,
 )

@@ -5,6 +5,6 @@ Consumes: AgendaChanged, AgreementDrafted, AgreementSigned, CohortAdvanced, Coho
     EnrolmentChanged, FeedbackReleased, FeedbackRequested, FeedbackSubmitted, IntroductionAdvanced, MatchingCompleted,
     MatchingProgressed, MatchingRequested, NotificationDelivered, NotificationFailed, OrganizationRegistered,
     OrganizationUpdated, PairAccepted, PairActivated, PairChanged, PairDeclined, PairEnded, PairProposed, PreferencesChanged,
-    ProfileErased, ProfileUpdated, ReciprocityAssessed, SessionCancelled, SessionLogged, SessionScheduled
+    ProfileErased, ProfileUpdated, ReciprocityAssessed, RoundPlanned, SessionCancelled, SessionLogged, SessionScheduled
 Emits: nothing
 """

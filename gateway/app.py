@@ -135,6 +135,7 @@ PROJECTIONS: dict[Projection, tuple[type[Event], ...]] = {
         matching.PairChanged,
         matching.PairEnded,
     ),
+    handlers.project_round_plans: (matching.RoundPlanned,),
     handlers.project_agreements: (feedback.AgreementDrafted, feedback.AgreementSigned),
     handlers.project_agendas: (feedback.AgendaChanged,),
     handlers.project_sessions: (

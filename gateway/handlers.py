@@ -150,8 +150,17 @@ async def project_runs(facts: Sequence[RunFact], tx: Transaction) -> None:
             encode(fact.run),
         )
         for fact in facts
+        if fact.run.mode is matching.RunMode.WHOLE  # of rounds, the plan tells
     ]
     await store.save(tx, tables.runs, rows)
+
+
+async def project_round_plans(facts: Sequence[matching.RoundPlanned], tx: Transaction) -> None:
+    """Plans of speed rounds."""
+    rows: list[Row] = [
+        (fact.key, fact.version, fact.plan.cohort_id, fact.occurred_at, encode(fact.plan)) for fact in facts
+    ]
+    await store.save(tx, tables.round_plans, rows)
 
 
 async def project_pairs(facts: Sequence[PairFact], tx: Transaction) -> None:
@@ -326,7 +335,9 @@ async def announce(facts: Sequence[Event], tx: Transaction) -> None:
                 changes[fact.key] = Change("session", fact.key, fact.session.people)
             case notifications.NotificationDelivered() | notifications.NotificationFailed():
                 changes[fact.key] = Change("notification", fact.key, (fact.notification.person_id,))
-            case matching.MatchingRequested() | matching.MatchingProgressed() | matching.MatchingCompleted():
+            case matching.MatchingRequested() | matching.MatchingProgressed() | matching.MatchingCompleted() if (
+                fact.run.mode is matching.RunMode.WHOLE
+            ):
                 changes[fact.key] = Change("run", fact.key, (fact.run.cohort_id,))
             case _:
                 pass

@@ -24,6 +24,7 @@ from contracts.matching import (
     MatchRun,
     Pair,
     PairStatus,
+    RoundPlan,
     RunStatus,
     UnmatchedReason,
 )
@@ -35,6 +36,7 @@ from gateway.store import cohorts as cohorts_store
 from gateway.store import inbox as inbox_store
 from gateway.store import pairs as pairs_store
 from gateway.store import people as people_store
+from gateway.store import rounds as rounds_store
 from gateway.store.paging import Asked, Page
 from gateway.views import (
     CohortSeen,
@@ -44,6 +46,7 @@ from gateway.views import (
     PairSeen,
     PersonSeen,
     ReportSeen,
+    RoundPlanSeen,
     RunSeen,
 )
 
@@ -72,6 +75,8 @@ class Loaders:
         self.my_enrolments = DataLoader(load_fn=self._my_enrolments)
         self.runs = DataLoader(load_fn=self._runs)
         self.latest_runs = DataLoader(load_fn=self._latest_runs)
+        self.round_plans = DataLoader(load_fn=self._round_plans)
+        self.round_plans_of = DataLoader(load_fn=self._round_plans_of)
         self.pairs = DataLoader(load_fn=self._pairs)
         self.agreements = DataLoader(load_fn=self._agreements)
         self.agreements_of = DataLoader(load_fn=self._agreements_of)
@@ -301,6 +306,29 @@ class Loaders:
             mean_usefulness=figures.mean_usefulness if figures.answers >= LEAST_AGGREGATE else None,
             introductions_made=figures.introductions_made if met else None,
         )
+
+    async def _round_plans(self, keys: list[UUID]) -> list[RoundPlanSeen | None]:
+        async with self._reading() as tx:
+            found = await rounds_store.round_plans_by(tx, ids=keys)
+        return _aligned(keys, await self._seen_plans(found), lambda each: each.plan.plan_id)
+
+    async def _round_plans_of(self, cohort_ids: list[UUID]) -> list[list[RoundPlanSeen]]:
+        async with self._reading() as tx:
+            found = await rounds_store.round_plans_by(tx, cohort_ids=cohort_ids)
+        seen = await self._seen_plans(found)
+        return [[each for each in seen if each.plan.cohort_id == key] for key in cohort_ids]
+
+    async def _seen_plans(self, found: Sequence[tuple[RoundPlan, datetime]]) -> list[RoundPlanSeen]:
+        """Plans of cohorts that the viewer sees: organizers and operators all, people those that they are in."""
+        cohorts = {plan.cohort_id: None for plan, _ in found}
+        seen = await self.cohorts.load_many(list(cohorts))
+        sights = {each.cohort.cohort_id: each.sight for each in seen if each is not None}
+        return [
+            RoundPlanSeen(plan=plan, changed_at=at, sight=sight)
+            for plan, at in found
+            if (sight := sights.get(plan.cohort_id)) is not None
+            and (sight is not CohortSight.PARTICIPANT or policy.own_schedule(self.viewer, plan))
+        ]
 
     # ---- pairs ---------------------------------------------------------------------------------------------------------
 

@@ -15,7 +15,16 @@ from uuid import UUID
 
 from contracts.base import Actor, Role
 from contracts.feedback import Feedback, Introduction, IntroductionStatus
-from contracts.matching import Cohort, CohortStatus, Direction, EnrolmentStatus, OrganizationResult, Pair, PairStatus
+from contracts.matching import (
+    Cohort,
+    CohortStatus,
+    Direction,
+    EnrolmentStatus,
+    OrganizationResult,
+    Pair,
+    PairStatus,
+    RoundPlan,
+)
 from contracts.profiles import Organization, Profile, ProposedField
 
 LEAST_AGGREGATE = 5  # people behind any figure that is shown about others
@@ -173,6 +182,20 @@ COHORT: Mapping[str, frozenset[CohortSight]] = {
     "runs": _RUNNERS,
     "latest_run": _RUNNERS,
     "report": _RUNNERS,
+    "round_plans": _ALL_COHORT,  # of each, see ROUND_PLAN
+}
+
+ROUND_PLAN: Mapping[str, frozenset[CohortSight]] = {
+    "id": _ALL_COHORT,
+    "cohort": _ALL_COHORT,
+    "status": _ALL_COHORT,
+    "round_count": _ALL_COHORT,
+    "changed_at": _ALL_COHORT,
+    "my_schedule": _ALL_COHORT,  # one's own, see own_schedule
+    "rounds": frozenset({CohortSight.ORGANIZER}),
+    "value": _RUNNERS,
+    "upper_bound": _RUNNERS,
+    "error": _RUNNERS,
 }
 
 _OFFICE = frozenset({OrganizationSight.ADMIN, OrganizationSight.OPERATOR})
@@ -369,6 +392,19 @@ def withheld_results(results: Iterable[OrganizationResult], *, viewer: Actor) ->
     if len(small) == 1 and len(others) > 1:
         small = others[:2]
     return frozenset(each.organization_id for each in small)
+
+
+def own_schedule(viewer: Actor, plan: RoundPlan) -> list[tuple[int, UUID | None]]:
+    """(the number of the round, whom the viewer meets) in every round of which the viewer is; nothing for anybody else."""
+    mine: list[tuple[int, UUID | None]] = []
+    for number, meetings in enumerate(plan.rounds, start=1):
+        two = next((each for each in meetings if is_one_of(viewer, each)), None)
+        out = plan.sitting_out[number - 1] if number <= len(plan.sitting_out) else ()
+        if two is not None:
+            mine.append((number, two[1] if two[0] == viewer.person_id else two[0]))
+        elif is_one_of(viewer, out):
+            mine.append((number, None))
+    return mine
 
 
 def scrubbed(pair: Pair) -> Pair:

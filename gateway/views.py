@@ -7,7 +7,16 @@ from datetime import datetime
 from uuid import UUID
 
 from contracts.base import Actor
-from contracts.matching import Cohort, Enrolment, MatchRun, OrganizationResult, Pair, PairStatus, UnmatchedReason
+from contracts.matching import (
+    Cohort,
+    Enrolment,
+    MatchRun,
+    OrganizationResult,
+    Pair,
+    PairStatus,
+    RoundPlan,
+    UnmatchedReason,
+)
 from contracts.profiles import Consent, Organization, Profile, ProposedField
 from gateway.policy import CohortSight, OrganizationSight, PairSight, Tier
 
@@ -61,6 +70,15 @@ class RunSeen:
 
     run: MatchRun
     changed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoundPlanSeen:
+    """A plan of speed rounds, with when it last changed."""
+
+    plan: RoundPlan
+    changed_at: datetime
+    sight: CohortSight
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from contracts.matching import (
     CohortStatus,
     EnrolmentRole,
     EnrolmentStatus,
+    Keep,
     PairStatus,
     RuleKind,
     RunStatus,
@@ -24,6 +25,7 @@ from gateway.schema.context import Info
 from gateway.schema.describing import field
 from gateway.schema.paging import After, Connection, First, Node, asked, connection
 from gateway.schema.people import Organization, Person, organization, person
+from gateway.schema.rounds import RoundPlan, round_plan
 from gateway.views import CohortSeen, EnrolmentSeen, ReportSeen, RunSeen
 
 if TYPE_CHECKING:
@@ -193,6 +195,10 @@ class MatchRun(Node):
         description="Whether it is a what-if that changes nothing; a simulation that was adopted is none any more."
     )
     rules: RuleSet | None = strawberry.field(description="The rules that it was simulated under; null: the cohort's.")
+    keep: Keep = strawberry.field(description="What it was to keep of the drafts before.")
+    moved: int = strawberry.field(
+        description="How many people are not with somebody any more with whom they were drafted before, and who is still here."
+    )
     changed_at: datetime = strawberry.field(description="When it last moved on.")
 
     @field("The run over whose snapshot this one was simulated; null when it was not.")
@@ -248,6 +254,8 @@ def match_run(seen: RunSeen) -> MatchRun:
         published=state.published,
         simulated=state.simulated,
         rules=rule_set(state.rules) if state.rules else None,
+        keep=state.keep,
+        moved=state.moved,
         changed_at=seen.changed_at,
     )
 
@@ -372,6 +380,13 @@ class Cohort(Node):
             return None
         found = await info.context.loaders.latest_runs.load(self.state.cohort.cohort_id)
         return match_run(found) if found else None
+
+    @field(
+        "Its plans of speed rounds, the latest first: all for organizers and operators, for people those that they are in."
+    )
+    async def round_plans(self, info: Info) -> list[RoundPlan]:
+        found = await info.context.loaders.round_plans_of.load(self.state.cohort.cohort_id)
+        return [round_plan(each) for each in found]
 
     @field("How it goes, from the latest completed run on. For organizers and operators.")
     async def report(self, info: Info) -> CohortReport | None:

@@ -260,6 +260,15 @@ DESCRIBED: Mapping[type[Enum], tuple[str, str, Mapping[str, str]]] = {
             "CLOSED": "The receiver said what came of it.",
         },
     ),
+    matching.Keep: (
+        "Keep",
+        "What a match run keeps of the cohort's present drafts.",
+        {
+            "NONE": "Nothing: everything is planned anew.",
+            "LOCKED": "Every draft of two people who are still here; only those with a free place are matched.",
+            "STICKY": "What is there counts extra: few people move, and as many as possible have somebody.",
+        },
+    ),
     notifications.NotificationKind: (
         "NotificationKind",
         "What a message is about.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from uuid import UUID
 
-from gateway.schema import cohorts, inbox, pairs, people, sessions
+from gateway.schema import cohorts, inbox, pairs, people, rounds, sessions
 from gateway.schema.context import Info
 from gateway.schema.paging import Node
 
@@ -32,6 +32,11 @@ async def _enrolment(info: Info, key: UUID) -> Node | None:
 async def _run(info: Info, key: UUID) -> Node | None:
     seen = await info.context.loaders.runs.load(key)
     return cohorts.match_run(seen) if seen else None
+
+
+async def _round_plan(info: Info, key: UUID) -> Node | None:
+    seen = await info.context.loaders.round_plans.load(key)
+    return rounds.round_plan(seen) if seen else None
 
 
 async def _pair(info: Info, key: UUID) -> Node | None:
@@ -75,6 +80,7 @@ FINDERS: Mapping[str, Callable[[Info, UUID], Awaitable[Node | None]]] = {
     "enrolments": _enrolment,
     "runs": _run,
     "pairs": _pair,
+    "round_plans": _round_plan,
     "agreements": _agreement,
     "agendas": _agenda,
     "sessions": _session,

@@ -20,6 +20,7 @@ from gateway.schema import comparing, imports
 from gateway.schema import inbox as inbox_types
 from gateway.schema import pairs as pair_types
 from gateway.schema import people as people_types
+from gateway.schema import rounds as round_types
 from gateway.schema import sessions as session_types
 from gateway.schema.context import Id, Info, the_id
 from gateway.schema.describing import field
@@ -146,6 +147,11 @@ class Query:
         )
         answer = await ask(info, query, matching_contract.RunComparison)
         return comparing.comparison(answer) if isinstance(answer, matching_contract.RunComparison) else answer
+
+    @field("A plan of speed rounds: for organizers of its cohort, operators, and the people in it.")
+    async def round_plan(self, info: Info, id: Id) -> round_types.RoundPlan | None:  # noqa: A002
+        seen = await info.context.loaders.round_plans.load(the_id(id, path="id"))
+        return round_types.round_plan(seen) if seen else None
 
     @field("The report of an import that was carried out. By an admin.")
     async def import_report(self, info: Info, id: Id) -> results.ReportPayload:  # noqa: A002

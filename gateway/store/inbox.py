@@ -29,11 +29,12 @@ _NODES = (
     tables.feedback,
     tables.introductions,
     tables.notifications,
+    tables.round_plans,
 )
 _TOPICS: dict[str, tuple[sa.Table, ...]] = {
     profiles.TOPIC: (tables.organizations, tables.people, tables.consents, tables.erased),
     profiles.CONTACTS: (tables.contacts,),
-    matching.TOPIC: (tables.cohorts, tables.enrolments, tables.runs, tables.pairs),
+    matching.TOPIC: (tables.cohorts, tables.enrolments, tables.runs, tables.pairs, tables.round_plans),
     feedback.TOPIC: (
         tables.agreements,
         tables.agendas,

@@ -191,6 +191,12 @@ preferences = _table(
     _key("person_id"),
     sa.Index("preferences_by_person", "person_id"),
 )
+round_plans = _table(
+    "round_plans",
+    _key("cohort_id"),
+    _moment("changed_at"),
+    sa.Index("round_plans_by_cohort", "cohort_id", "changed_at"),
+)
 
 # Who was erased. Facts about them may still be on their way; projections ask here before they write.
 erased = sa.Table(

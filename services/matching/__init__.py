@@ -1,7 +1,7 @@
 """Matching: cohorts and their windows, enrolments and waiting lists, rules, match runs, proposals and pairs.
 
-Owns: cohorts, enrolments, rule sets, match runs, pairs; blocks between people.
+Owns: cohorts, enrolments, rule sets, match runs, pairs, plans of speed rounds; blocks between people.
 Consumes: OrganizationRegistered, OrganizationUpdated, ProfileUpdated, ConsentChanged, ProfileErased, AgreementSigned
 Emits: CohortOpened, CohortAdvanced, EnrolmentChanged, MatchingRequested, MatchingProgressed, MatchingCompleted, PairProposed,
-    PairAccepted, PairDeclined, PairActivated, PairChanged, PairEnded; RoundPlanned once speed rounds are planned
+    PairAccepted, PairDeclined, PairActivated, PairChanged, PairEnded, RoundPlanned
 """

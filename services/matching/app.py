@@ -23,9 +23,11 @@ from contracts.matching import (
     InvitePeople,
     PauseEnrolment,
     PinPair,
+    PlanRounds,
     PublishProposals,
     ReadRunProof,
     RemoveEnrolment,
+    ReplanRounds,
     RequestMatching,
     ResumeEnrolment,
     ResumePair,
@@ -58,6 +60,7 @@ from services.matching.commands.pairs import (
     hold_pair,
     resume_pair,
 )
+from services.matching.commands.rounds import plan_rounds, replan_rounds
 from services.matching.commands.runs import cancel_matching, pin_pair, publish_proposals, request_matching
 from services.matching.commands.simulations import adopt_run, simulate_matching
 from services.matching.handlers import (
@@ -100,6 +103,8 @@ app = build(
         HoldPair: hold_pair,
         ResumePair: resume_pair,
         EndPair: end_pair,
+        PlanRounds: plan_rounds,
+        ReplanRounds: replan_rounds,
     },
     queries={ReadRunProof: read_run_proof, CompareRuns: compare_runs},
     handlers={

@@ -282,6 +282,8 @@ class Ledger:
                 kind, key, name = matching.EnrolmentChanged, state.enrolment_id, "enrolment"
             case matching.MatchRun():
                 kind, key, name = matching.MatchingProgressed, state.run_id, "run"
+            case matching.RoundPlan():
+                kind, key, name = matching.RoundPlanned, state.plan_id, "plan"
             case Pair():
                 kind, key, name = matching.PairChanged, state.pair_id, "pair"
             case Agreement():

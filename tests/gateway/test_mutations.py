@@ -293,6 +293,7 @@ class TestTheWayOfAPair:
         for each in token.values():
             await house.do("changeConsent", "ChangeConsent", "", each, purpose="MATCHING", granted=True)
         cohort_id = await self.opened(house, token)
+        await self.met_in_rounds(house, cohort_id, token)
         pair_id = await self.matched(house, cohort_id, token)
         await self.accepted(house, pair_id, token)
         await self.signed(house, pair_id, token)
@@ -331,6 +332,57 @@ class TestTheWayOfAPair:
         assert paused == {"__typename": "Enrolment", "status": "PAUSED"}
         return str(drafted["id"])
 
+    async def met_in_rounds(self, house: House, cohort_id: str, token: dict[str, str]) -> None:
+        schedule = "mySchedule { number sitsOut partner { displayName } }"
+        seen = "status roundCount value error rounds { number meetings { people { displayName } } }"
+        refused = await house.do("planRounds", "PlanRounds", "", token["ada"], cohortId=cohort_id, rounds=1)
+        assert refused["__typename"] == "NotFound"
+        many = await house.do("planRounds", "PlanRounds", "", house.admin, cohortId=cohort_id, rounds=13)
+        assert many["__typename"] == "InvalidInput"
+        asked = await house.do(
+            "planRounds",
+            "PlanRounds",
+            "... on RoundPlan { id status roundCount cohort { id } }",
+            house.admin,
+            cohortId=cohort_id,
+            rounds=1,
+        )
+        assert (asked["roundCount"], asked["cohort"]) == (1, {"id": cohort_id}), asked
+
+        async def planned(of: str = house.admin) -> Any:
+            query = f"query($id: ID!) {{ roundPlan(id: $id) {{ {seen} {schedule} }} }}"
+            found = (await house.client.ask(query, of, id=asked["id"]))["roundPlan"]
+            assert found is None or found["status"] != "FAILED", found
+            return found if found is None or found["status"] == "COMPLETED" else None
+
+        plan = await eventually(planned, describe="the rounds are planned", within=60, every=0.2)
+        (only,) = plan["rounds"]
+        assert {each["displayName"] for each in only["meetings"][0]["people"]} == {"Ada", "Ben"}
+        assert plan["value"] > 0
+        assert plan["mySchedule"] == []
+        own = await planned(token["ada"])
+        assert own["mySchedule"] == [{"number": 1, "sitsOut": False, "partner": {"displayName": "Ben"}}]
+        assert (own["rounds"], own["value"], own["error"]) == (None, None, None)
+        of_cohort = "query($id: ID!) { cohort(id: $id) { roundPlans { id } latestRun { id } } }"
+        for name, found in (("ada", [{"id": asked["id"]}]), ("cleo", [])):
+            answer = await house.client.ask(of_cohort, token[name], id=cohort_id)
+            assert answer["cohort"]["roundPlans"] == found, name
+        assert (
+            await planned(token["cleo"]) is None
+        )  # she pauses, so she is in no round, and the plan is not hers to see
+        everything = await house.client.ask(of_cohort, house.admin, id=cohort_id)
+        assert everything["cohort"] == {"roundPlans": [{"id": asked["id"]}], "latestRun": None}
+        again = await house.do(
+            "replanRounds",
+            "ReplanRounds",
+            "... on RoundPlan { id status }",
+            house.admin,
+            planId=asked["id"],
+            fromRound=1,
+        )
+        assert again == {"__typename": "RoundPlan", "id": asked["id"], "status": "QUEUED"}
+        await eventually(planned, describe="the rounds are planned anew", within=60, every=0.2)
+
     async def matched(self, house: House, cohort_id: str, token: dict[str, str]) -> str:
         closed = await house.do(
             "advanceCohort",
@@ -344,11 +396,12 @@ class TestTheWayOfAPair:
         run = await house.do(
             "requestMatching",
             "RequestMatching",
-            "... on MatchRun { id status cohort { id } }",
+            "... on MatchRun { id status keep moved cohort { id } }",
             house.admin,
             cohortId=cohort_id,
+            keep="LOCKED",
         )
-        assert run["cohort"] == {"id": cohort_id}, run
+        assert (run["cohort"], run["keep"], run["moved"]) == ({"id": cohort_id}, "LOCKED", 0), run
 
         async def completed() -> Any:
             found = await house.client.ask(

@@ -26,6 +26,7 @@ from contracts.matching import (
     CohortStatus,
     DeclinePair,
     DeclineReason,
+    Keep,
     MatchingCompleted,
     MatchRun,
     PairDeclined,
@@ -45,6 +46,7 @@ from services.matching import store
 from services.matching.engine.frozen import proof_bytes
 from services.matching.engine.match import match
 from services.matching.engine.model import RulesContradict, Snapshot
+from services.matching.engine.rounds import plan_rounds
 from services.matching.engine.scoring.ground import texts_of
 from services.matching.jobs import compute as computing
 from services.matching.jobs import runs as jobs
@@ -80,8 +82,8 @@ async def the_run(world: World, run_id: UUID) -> MatchRun:
     return found[0].state
 
 
-async def matched(world: World, *, pace: Pace = QUICK) -> tuple[UUID, list[Recorded]]:
-    run_id = await world.request()
+async def matched(world: World, *, pace: Pace = QUICK, keep: Keep = Keep.NONE) -> tuple[UUID, list[Recorded]]:
+    run_id = await world.request(keep=keep)
     bench, running = workplace(world)
     assert await take_one(running, pace=pace, meaning=MEANING)
     return run_id, bench.recorded
@@ -94,11 +96,15 @@ def at_hand(monkeypatch: pytest.MonkeyPatch) -> Compute:
     async def compute(order: Order) -> AsyncGenerator[Line]:
         snapshot = msgspec.json.decode(order.snapshot, type=Snapshot)
         needs, offers = texts_of(snapshot.people)
+        near = near_from(needs, offers, chance=1000 * by_last_word(needs, offers))
         stages: list[tuple[str, float]] = []
         try:
+            if snapshot.rounds:
+                yield Line(rounds=plan_rounds(snapshot, near, seed=order.seed))
+                return
             plan, proof = match(
                 snapshot,
-                near_from(needs, offers, chance=1000 * by_last_word(needs, offers)),
+                near,
                 seed=order.seed,
                 on_progress=lambda stage, done: stages.append((stage, done)),
             )

@@ -23,6 +23,7 @@ from contracts.matching import (
     DraftCohort,
     Enrol,
     EnrolmentRole,
+    Keep,
     Member,
     Pair,
     PairProposed,
@@ -183,10 +184,11 @@ class World:
         await self.tick("open_and_close_cohorts")
         assert (await self.cohort()).status is CohortStatus.CLOSED
 
-    async def request(self, run_id: UUID | None = None) -> UUID:
+    async def request(self, run_id: UUID | None = None, *, keep: Keep = Keep.NONE) -> UUID:
         """A run is queued."""
         run_id = run_id or uuid4()
-        await self.do(RequestMatching(command_id=uuid4(), run_id=run_id, cohort_id=self.cohort_id), by=self.admin())
+        request = RequestMatching(command_id=uuid4(), run_id=run_id, cohort_id=self.cohort_id, keep=keep)
+        await self.do(request, by=self.admin())
         return run_id
 
     async def cohort(self) -> Cohort:

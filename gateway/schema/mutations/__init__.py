@@ -15,6 +15,7 @@ from gateway.schema.mutations.feedback import FeedbackMutations
 from gateway.schema.mutations.matching import MatchingMutations
 from gateway.schema.mutations.notifications import NotificationsMutations
 from gateway.schema.mutations.profiles import ProfilesMutations
+from gateway.schema.mutations.rounds import RoundMutations
 from gateway.schema.platform import PlatformInfo, platform_info
 from gateway.schema.refusals import (
     Conflict,
@@ -43,7 +44,7 @@ class AdvanceClockInput(CommandInput):
 @strawberry.type(
     description="Everything that changes something. Each answers with the changed object, or with a Refusal that says what to do."
 )
-class Mutation(ProfilesMutations, MatchingMutations, FeedbackMutations, NotificationsMutations):
+class Mutation(ProfilesMutations, MatchingMutations, FeedbackMutations, NotificationsMutations, RoundMutations):
     @mutation("Move the platform's one clock forward, so that deadlines pass. Embedded mode only; by an operator.")
     async def advance_clock(self, info: Info, given: Given[AdvanceClockInput]) -> ClockPayload:
         if not info.context.viewer.is_a(Role.OPERATOR):

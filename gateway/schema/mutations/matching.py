@@ -8,7 +8,15 @@ from uuid import uuid5
 import strawberry
 
 from contracts import matching as contract
-from contracts.matching import CohortStatus, DeclineReason, EnrolmentChanged, EnrolmentRole, EnrolmentStatus, RuleKind
+from contracts.matching import (
+    CohortStatus,
+    DeclineReason,
+    EnrolmentChanged,
+    EnrolmentRole,
+    EnrolmentStatus,
+    Keep,
+    RuleKind,
+)
 from gateway.schema.context import Given, Info
 from gateway.schema.describing import mutation
 from gateway.schema.mutations import carrying, results
@@ -128,6 +136,9 @@ class BlockPersonInput(CommandInput):
 class RequestMatchingInput(CohortInput):
     run_id: strawberry.ID | None = strawberry.field(default=None, description="A UUID made by the client.")
     seed: int = strawberry.field(default=0, description="The same seed over the same people gives the same pairs.")
+    keep: Keep = strawberry.field(
+        default=Keep.NONE, description="What the run keeps of the present drafts: after a drop-out, LOCKED or STICKY."
+    )
 
 
 @strawberry.input(description="One match run.")

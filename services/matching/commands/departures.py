@@ -6,8 +6,18 @@ from uuid import UUID
 
 from chassis.database import Transaction
 from contracts.base import Event
-from contracts.matching import Cohort, CohortStatus, DeclineReason, Enrolment, EnrolmentStatus, Pair, UnmatchedReason
+from contracts.matching import (
+    Cohort,
+    CohortStatus,
+    DeclineReason,
+    Enrolment,
+    EnrolmentStatus,
+    Pair,
+    RunStatus,
+    UnmatchedReason,
+)
 from services.matching import store
+from services.matching.commands.rounds import stopped_plan
 from services.matching.domain import endings, enrolments, pairs, runs
 from services.matching.domain.authority import people_of
 from services.matching.domain.kept import Aggregate, Kept
@@ -74,7 +84,10 @@ async def admit_waiting(tx: Transaction, cohort: Kept[Cohort]) -> list[Event]:
 async def end_for_everybody(tx: Transaction, cohort: Kept[Cohort], *, by: UUID | None) -> list[Kept[Aggregate]]:
     """What becomes of a finished cohort's runs, enrolments and pairs."""
     cohort_id, to = cohort.state.cohort_id, cohort.state.status
-    stopped = [runs.cancel(kept, now=tx.now, by=by) for kept in await store.unfinished_runs(tx, cohort_id)]
+    stopped: list[Kept[Aggregate]] = []
+    for run in await store.unfinished_runs(tx, cohort_id):
+        stopped.append(runs.cancel(run, now=tx.now, by=by))
+        stopped += await stopped_plan(tx, run.state.plan_id, to=RunStatus.CANCELLED, by=by)
     enrolled = await store.enrolments_of_cohort(tx, cohort_id, statuses=enrolments.LIVE, lock=True)
     all_pairs = await store.pairs_of_cohort(tx, cohort_id)
     concerned = {person for kept in all_pairs if kept.state.status in pairs.LIVE for person in people_of(kept.state)}

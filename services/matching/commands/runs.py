@@ -13,10 +13,14 @@ from contracts.matching import (
     PinPair,
     PublishProposals,
     RequestMatching,
+    RunMode,
+    RunStatus,
 )
 from services.matching import store
+from services.matching.commands.rounds import stopped_plan
 from services.matching.domain import cohorts, pairs, runs
 from services.matching.domain.authority import no_run, partner_of, people_of
+from services.matching.domain.kept import Aggregate, Kept
 
 
 class PinIsWrong(Invalid):
@@ -42,7 +46,15 @@ async def request_matching(command: RequestMatching, tx: Transaction) -> list[Ev
     by = command.actor.person_id
     matching = cohorts.begin_matching(kept, now=tx.now, by=by)
     admitted = await store.enrolments_of_cohort(tx, command.cohort_id, statuses={EnrolmentStatus.ADMITTED})
-    run = runs.request(kept.state, run_id=command.run_id, seed=command.seed, admitted=len(admitted), now=tx.now, by=by)
+    run = runs.request(
+        kept.state,
+        run_id=command.run_id,
+        seed=command.seed,
+        admitted=len(admitted),
+        now=tx.now,
+        by=by,
+        keep=command.keep,
+    )
     queued = await store.add_run(tx, run, seed=command.seed, came_from=kept.state.status)
     return [*queued, *await store.save(tx, [matching])]
 
@@ -60,9 +72,11 @@ async def cancel_matching(command: CancelMatching, tx: Transaction) -> list[Even
     run, came_from = locked
     by = command.actor.person_id
     cancelled = runs.cancel(run, now=tx.now, by=by)
-    if run.state.simulated:
-        return await store.save(tx, [cancelled])
-    return await store.save(tx, [cancelled, cohorts.end_matching(cohort, to=came_from, now=tx.now, by=by)])
+    changes: list[Kept[Aggregate]] = [cancelled]
+    changes += await stopped_plan(tx, run.state.plan_id, to=RunStatus.CANCELLED, by=by)
+    if run.state.mode is RunMode.WHOLE and not run.state.simulated:
+        changes.append(cohorts.end_matching(cohort, to=came_from, now=tx.now, by=by))
+    return await store.save(tx, changes)
 
 
 async def pin_pair(command: PinPair, tx: Transaction) -> list[Event]:

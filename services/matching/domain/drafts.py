@@ -8,6 +8,7 @@ from uuid import UUID
 
 from contracts.matching import (
     Direction,
+    Keep,
     OrganizationResult,
     Pair,
     PairProposed,
@@ -33,21 +34,23 @@ def drafts(
     organizations: Mapping[UUID, UUID],
     blocked: Collection[frozenset[UUID]],
     before: Iterable[Kept[Pair]],
+    keep: Keep = Keep.NONE,
     now: datetime,
 ) -> list[Kept[Pair]]:
-    """The plan's pairs as drafts, pinned ones under the id that they have; every other draft of ``before`` is superseded.
+    """The plan's pairs as drafts, pinned ones (and those that the run was to keep) under the id that they have; every other draft
+    of ``before`` is superseded.
 
     ``organizations``: of the people who are still admitted; pairs with somebody else, or with a block that came in the
     meantime, are left out.
     """
     before = list(before)
-    pinned = {frozenset(people_of(kept.state)): kept for kept in before if kept.state.pinned}
+    known = {frozenset(people_of(kept.state)): kept for kept in before if kept.state.pinned or keep is not Keep.NONE}
     result: list[Kept[Pair]] = []
     for planned in plan.pairs:
         people = frozenset((UUID(planned.first), UUID(planned.second)))
         if not people <= organizations.keys() or people in blocked:
             continue
-        present = pinned.get(people)
+        present = known.get(people)
         state = Pair(
             pair_id=present.state.pair_id if present else pair_id(run_id, people=people),
             cohort_id=cohort_id,
@@ -64,7 +67,7 @@ def drafts(
             bridge=planned.bridge,
             one_way_reason=planned.one_way_reason,
             wordings=tuple(_wording(planned, locale=locale) for locale in LOCALES if locale != ENGLISH),
-            pinned=present is not None,
+            pinned=present is not None and present.state.pinned,
         )
         if present is not None:
             result.append(changed(present, to=state, told_as=PairProposed, at=now, by=None))
@@ -89,7 +92,7 @@ def people_in(plan: model.Plan) -> set[UUID]:
     return paired | {UUID(left.person) for left in plan.left_out}
 
 
-def result_of(plan: model.Plan, *, pairs: Iterable[Kept[Pair]], organizations: Mapping[UUID, UUID]) -> Result:
+def result_of(plan: model.Plan, *, pairs: Collection[Kept[Pair]], organizations: Mapping[UUID, UUID]) -> Result:
     """The report: whoever lost their partner between snapshot and draft is unmatched, because everybody else is taken."""
     drafted = [kept.state for kept in pairs if kept.state.status is PairStatus.DRAFT]
     paired = {person for pair in drafted for person in people_of(pair)}
@@ -122,6 +125,7 @@ def result_of(plan: model.Plan, *, pairs: Iterable[Kept[Pair]], organizations: M
         meaning=plan.meaning,
         organizations=outcomes_of(plan),
         unmatched=unmatched,
+        moved=len(_moved([kept.state for kept in pairs], here=organizations.keys())),
     )
 
 
@@ -156,6 +160,13 @@ def outcomes_of(plan: model.Plan) -> tuple[OrganizationResult, ...]:
         )
         for outcome in plan.outcomes
     )
+
+
+def _moved(pairs: Collection[Pair], *, here: Collection[UUID]) -> set[UUID]:
+    """People whose draft before was with somebody who is still here, and who are not drafted with them any more."""
+    drafted = {people_of(pair) for pair in pairs if pair.status is PairStatus.DRAFT}
+    before = {people_of(pair) for pair in pairs if pair.status is PairStatus.SUPERSEDED}
+    return {person for two in before - drafted if all(each in here for each in two) for person in two}
 
 
 def _direction(teaching: model.Teaching) -> Direction:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
-from contracts.matching import Cohort, Enrolment, Rule, RuleKind, RuleSet
+from contracts.matching import Cohort, Enrolment, Keep, Rule, RuleKind, RuleSet
 from contracts.profiles import Cefr
 from services.matching.domain.candidates import Candidate
 from services.matching.engine import model
@@ -23,6 +23,7 @@ class Material:
 
     ``free``: free places of each admitted person. ``managers``: everybody's manager in the organizations concerned. ``met``:
     worked together in an earlier edition. ``apart``: a live or declined pair of this cohort. ``pinned``: pinned drafts.
+    ``drafted``: all present drafts.
     """
 
     enrolments: tuple[Enrolment, ...]
@@ -33,11 +34,12 @@ class Material:
     blocked: tuple[Two, ...] = ()
     apart: tuple[Two, ...] = ()
     pinned: tuple[Two, ...] = ()
+    drafted: tuple[Two, ...] = ()
 
 
-def freeze(cohort: Cohort, *, material: Material, now: datetime) -> model.Snapshot:
-    """The snapshot of a run. Somebody whose profile is not known yet is taken along with an empty one, so that they get a
-    reason."""
+def freeze(cohort: Cohort, *, material: Material, now: datetime, keep: Keep = Keep.NONE) -> model.Snapshot:
+    """The snapshot of a run that keeps so much of the present drafts. Somebody whose profile is not known yet is taken along with
+    an empty one, so that they get a reason."""
     starts = max(cohort.starts_at, now).date()
     people = [
         _person(
@@ -53,6 +55,8 @@ def freeze(cohort: Cohort, *, material: Material, now: datetime) -> model.Snapsh
         for enrolment in material.enrolments
         if material.free.get(enrolment.person_id, 0) > 0
     ]
+    here = {person.id for person in people}
+    current = () if keep is Keep.NONE else _couples(material.drafted)
     return model.Snapshot(
         people=tuple(sorted(people, key=lambda person: person.id)),
         rules=tuple(_rule(rule) for rule in cohort.rules.rules),
@@ -63,6 +67,9 @@ def freeze(cohort: Cohort, *, material: Material, now: datetime) -> model.Snapsh
         blocked=_couples(material.blocked),
         apart=_couples(material.apart),
         pinned=_couples(material.pinned),
+        # A snapshot goes when somebody in it is erased: so it names nobody who is not in it.
+        current=tuple(couple for couple in current if {couple.first, couple.second} <= here),
+        keep=keep.value,
     )
 
 

@@ -9,9 +9,9 @@ from typing import Generic, TypeAlias, TypeVar, cast
 from uuid import UUID
 
 from contracts.base import Event
-from contracts.matching import Cohort, Enrolment, MatchRun, Pair
+from contracts.matching import Cohort, Enrolment, MatchRun, Pair, RoundPlan
 
-Aggregate: TypeAlias = Cohort | Enrolment | MatchRun | Pair
+Aggregate: TypeAlias = Cohort | Enrolment | MatchRun | Pair | RoundPlan
 State_co = TypeVar("State_co", bound=Aggregate, covariant=True)
 State = TypeVar("State", bound=Aggregate)
 
@@ -65,3 +65,5 @@ def identity(state: Aggregate) -> tuple[UUID, str]:
             return state.run_id, "run"
         case Pair():
             return state.pair_id, "pair"
+        case RoundPlan():
+            return state.plan_id, "plan"

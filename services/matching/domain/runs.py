@@ -12,11 +12,13 @@ from contracts.errors import Conflict, Invalid, NotAllowed, NotFound
 from contracts.matching import (
     Cohort,
     CohortStatus,
+    Keep,
     MatchingCompleted,
     MatchingProgressed,
     MatchingRequested,
     MatchRun,
     OrganizationResult,
+    RunMode,
     RunStatus,
     Unmatched,
 )
@@ -71,10 +73,18 @@ class Result:
     meaning: str
     organizations: tuple[OrganizationResult, ...]
     unmatched: tuple[Unmatched, ...]
+    moved: int = 0
 
 
 def request(
-    cohort: Cohort, *, run_id: UUID, seed: int, admitted: int, now: datetime, by: UUID | None
+    cohort: Cohort,
+    *,
+    run_id: UUID,
+    seed: int,
+    admitted: int,
+    now: datetime,
+    by: UUID | None,
+    keep: Keep = Keep.NONE,
 ) -> Kept[MatchRun]:
     """A queued run over the admitted people."""
     if abs(seed) >= LARGEST_SEED:
@@ -86,7 +96,11 @@ def request(
         )
     return Kept(
         state=MatchRun(
-            run_id=run_id, cohort_id=cohort.cohort_id, status=RunStatus.QUEUED, stage="waiting for a worker"
+            run_id=run_id,
+            cohort_id=cohort.cohort_id,
+            status=RunStatus.QUEUED,
+            stage="waiting for a worker",
+            keep=keep,
         ),
         told_as=MatchingRequested,
         changed_at=now,
@@ -123,6 +137,7 @@ def complete(kept: Kept[MatchRun], *, result: Result, seconds: float, now: datet
         engine=result.engine,
         organizations=result.organizations,
         unmatched=result.unmatched,
+        moved=result.moved,
     )
     return _to(kept, state, MatchingCompleted, now)
 
@@ -148,6 +163,8 @@ def publish(
     run = kept.state
     if run.simulated:
         raise NothingToPublish("This run is a simulation.", remedy="Adopt it first; its pairs are the cohort's then.")
+    if run.mode is not RunMode.WHOLE:
+        raise NothingToPublish("This run planned speed rounds.", remedy="Publish a run that matched the cohort.")
     if run.published:
         raise NothingToPublish("The proposals of this run are published.", remedy="Request matching for another wave.")
     if run.status is not RunStatus.COMPLETED or cohort.status is not CohortStatus.REVIEW:

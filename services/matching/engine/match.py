@@ -11,6 +11,7 @@ import numpy as np
 
 from services.matching.engine.explain import explain
 from services.matching.engine.frozen import Proof
+from services.matching.engine.keeping import keeping
 from services.matching.engine.meaning.near import Near
 from services.matching.engine.model import Cancelled, IsCancelled, OnProgress, Plan, PlannedPair, Snapshot
 from services.matching.engine.scoring.inverted import inverted
@@ -103,6 +104,7 @@ def _solved(
         )
         if cancelled():
             raise Cancelled
+        found = keeping(known, found, forced=forced)
         more = _for_groups(known, found, forced=forced)
         if more is None:
             return _Solved(found, forced)

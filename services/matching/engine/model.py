@@ -13,6 +13,9 @@ GIVES = "gives"
 RECEIVES = "receives"
 BOTH = "both"
 
+NONE, LOCKED, STICKY = "none", "locked", "sticky"
+"""What a run keeps of the couples that are now."""
+
 DIVERSITY_FACETS = ("industry", "function", "education", "region")
 
 NO_LEGAL_PARTNER = "no_legal_partner"
@@ -120,6 +123,10 @@ class Snapshot:
     blocked: tuple[Couple, ...] = ()  # one of the two blocked the other
     apart: tuple[Couple, ...] = ()  # already a pair of this cohort, or they said no to each other
     pinned: tuple[Couple, ...] = ()  # an organizer wants these two
+    current: tuple[Couple, ...] = ()  # couples that are now, of people who are still here
+    keep: str = NONE  # of ``current``: NONE, all that may be (LOCKED), or as far as it costs little (STICKY)
+    rounds: int = 0  # so many speed rounds are planned, and no pairs
+    rounds_met: tuple[Couple, ...] = ()  # met in a round that stays
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,6 +252,20 @@ class Plan:
     upper_bound: float | None = None
     unmatched_bound: int | None = None
     exact: bool = False
+    engine: str = ""
+    meaning: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rounds:
+    """Speed rounds: who meets whom in each, sorted by ids, and what each is worth.
+
+    No schedule without repeats that leaves as few people without any meeting is worth more than ``upper_bound``.
+    """
+
+    rounds: tuple[tuple[Couple, ...], ...] = ()
+    values: tuple[float, ...] = ()
+    upper_bound: float = 0.0
     engine: str = ""
     meaning: str = ""
 

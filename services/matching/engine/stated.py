@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from services.matching.engine.meaning.near import Near
-from services.matching.engine.model import Couple, Person, RulesContradict, Snapshot, Unpinned
+from services.matching.engine.model import LOCKED, STICKY, Couple, Person, RulesContradict, Snapshot, Unpinned
 from services.matching.engine.scoring.conflicts import conflicts_of, told
 from services.matching.engine.scoring.dense import dense_pairs
 from services.matching.engine.scoring.directions import taught
@@ -16,7 +16,8 @@ from services.matching.engine.scoring.ground import in_order, problem_of
 from services.matching.engine.scoring.problem import Problem
 from services.matching.engine.scoring.reasons import broken_kinds
 from services.matching.engine.scoring.value import Valued, valued
-from services.matching.engine.solving.pairs import Edges, Pairs, edges_of
+from services.matching.engine.solving.couples import none, some
+from services.matching.engine.solving.pairs import NEVER, Edges, Pairs, edges_of
 
 DENSE = 2_000
 """Up to so many people the pairs are a matrix, and nothing need be compiled first."""
@@ -24,7 +25,8 @@ DENSE = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Stated:
-    """A snapshot as the solver sees it; what is checked against a proof."""
+    """A snapshot as the solver sees it; what is checked against a proof. ``sticky``: couples that are now and still possible,
+    which a run keeps where that costs little."""
 
     people: tuple[Person, ...]
     problem: Problem
@@ -32,6 +34,7 @@ class Stated:
     forced: Edges
     pins: frozenset[tuple[int, int]]
     unpinned: tuple[Unpinned, ...]
+    sticky: Edges
 
 
 def state(snapshot: Snapshot, near: Near, *, seed: int) -> Stated:
@@ -42,7 +45,19 @@ def state(snapshot: Snapshot, near: Near, *, seed: int) -> Stated:
     if conflicts:
         raise RulesContradict(" ".join(told(conflict, problem=problem, people=people) for conflict in conflicts))
     forced, pins, unpinned = _force(snapshot, people=people, problem=problem)
-    return Stated(people, problem, _pairs(problem), forced, pins, unpinned)
+    pairs = _pairs(problem)
+    return Stated(people, problem, pairs, forced, pins, unpinned, _sticky(snapshot, people=people, pairs=pairs))
+
+
+def _sticky(snapshot: Snapshot, *, people: Sequence[Person], pairs: Pairs) -> Edges:
+    if snapshot.keep != STICKY:
+        return none()
+    place = {person.id: index for index, person in enumerate(people)}
+    here = [couple for couple in sorted(snapshot.current) if couple.first in place and couple.second in place]
+    u = np.array([min(place[couple.first], place[couple.second]) for couple in here], dtype=np.int32)
+    v = np.array([max(place[couple.first], place[couple.second]) for couple in here], dtype=np.int32)
+    edges = edges_of(u, v, pairs.value(u, v))
+    return some(edges, edges.w != NEVER)
 
 
 def _pairs(problem: Problem) -> Pairs:
@@ -56,7 +71,8 @@ def _pairs(problem: Problem) -> Pairs:
 def _force(
     snapshot: Snapshot, *, people: Sequence[Person], problem: Problem
 ) -> tuple[Edges, frozenset[tuple[int, int]], tuple[Unpinned, ...]]:
-    """What must be: required TOGETHER rules first, then pins as far as places and hard rules allow."""
+    """What must be: required TOGETHER rules first, then pins and the couples that are kept, as far as places and
+    hard rules allow."""
     room = problem.places.tolist()
     place = {person.id: index for index, person in enumerate(people)}
     forced: set[tuple[int, int]] = set()
@@ -101,6 +117,10 @@ def _force(
         if found not in forced:
             take(*found)
         pins.add(found)
+    for couple in sorted(snapshot.current if snapshot.keep == LOCKED else ()):
+        found = places_of(couple)
+        if found is not None and found not in forced and not why_not(*found):
+            take(*found)
     listed = sorted(forced)
     edges = edges_of(
         np.array([first for first, _ in listed], dtype=np.int64),

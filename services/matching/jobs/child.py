@@ -46,6 +46,7 @@ def _plan(order: Order, tell: Tell) -> None:
     from services.matching.engine.frozen import near_bytes, near_from, proof_bytes
     from services.matching.engine.match import match
     from services.matching.engine.meaning import near_texts
+    from services.matching.engine.rounds import plan_rounds
 
     snapshot = msgspec.json.decode(order.snapshot, type=Snapshot)
     if order.near:
@@ -57,12 +58,14 @@ def _plan(order: Order, tell: Tell) -> None:
         tell(Line(stage="comparing needs and offers", done=0.25))
         near = near_texts(needs, offers, meaning=likeness)
         tell(Line(near=near_bytes(near)))
-    plan, proof = match(
-        snapshot,
-        near,
-        seed=order.seed,
-        on_progress=lambda stage, done: tell(Line(stage=stage, done=done)),
-    )
+
+    def on_progress(stage: str, done: float) -> None:
+        tell(Line(stage=stage, done=done))
+
+    if snapshot.rounds:
+        tell(Line(rounds=plan_rounds(snapshot, near, seed=order.seed, on_progress=on_progress)))
+        return
+    plan, proof = match(snapshot, near, seed=order.seed, on_progress=on_progress)
     tell(Line(plan=plan, proof=proof_bytes(proof) if proof else b""))
 
 

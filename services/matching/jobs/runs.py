@@ -17,15 +17,17 @@ import msgspec
 
 from chassis.database import Transaction
 from chassis.service import Running
-from contracts.matching import CohortStatus, EnrolmentStatus, MatchRun, PairStatus
+from contracts.matching import CohortStatus, EnrolmentStatus, MatchRun, PairStatus, RunMode, RunStatus
 from services.matching import store
-from services.matching.domain import cohorts, drafts, runs
+from services.matching.commands.rounds import stopped_plan
+from services.matching.domain import cohorts, drafts, rounds, runs
 from services.matching.domain.freeze import freeze, under
 from services.matching.domain.kept import Aggregate, Kept
-from services.matching.engine.model import Plan, Snapshot
+from services.matching.engine.model import Plan, Rounds, Snapshot
 from services.matching.jobs.compute import EngineDied, EngineFailed, EngineRefused, compute
 from services.matching.jobs.frames import Meaning, Order, texts_of
 from services.matching.jobs.meaning import meaning_of, stopping_within
+from services.matching.jobs.rounds import record_rounds
 from services.matching.store import Claimed, Frozen
 
 MOST_ATTEMPTS = 3
@@ -67,7 +69,10 @@ async def take_one(running: Running, *, pace: Pace, meaning: Meaning) -> bool:
             async with running.begin() as tx:
                 await store.give_back(tx, claimed)
             return True
-        await _record(running, claimed, plan, started=started)
+        if isinstance(plan, Rounds):
+            await record_rounds(running, claimed, plan, seconds=time.perf_counter() - started)
+        else:
+            await _record(running, claimed, plan, started=started)
     except (EngineRefused, EngineFailed) as error:
         await _record_failure(running, claimed, str(error))
     except EngineDied:
@@ -87,11 +92,20 @@ async def _order(running: Running, claimed: Claimed, *, meaning: Meaning) -> Ord
             raise ClaimLost
         frozen = await store.load_snapshot(tx, run_id)
         if frozen is None:
+            near = None
             if run.state.simulated:
                 snapshot, near = await _seen_by_base(run.state, tx)
+            elif run.state.mode is RunMode.ROUNDS:
+                material = await store.material_for(tx, cohort.state, now=tx.now)
+                plan = await store.load_round_plan(tx, run.state.plan_id or run_id)
+                if plan is None:
+                    raise ClaimLost
+                snapshot = rounds.frozen(
+                    cohort.state, plan=plan.state, rounds=run.state.rounds, material=material, now=tx.now
+                )
             else:
                 material = await store.material_for(tx, cohort.state, now=tx.now)
-                snapshot, near = freeze(cohort.state, material=material, now=tx.now), None
+                snapshot = freeze(cohort.state, material=material, now=tx.now, keep=run.state.keep)
             frozen = Frozen(content=msgspec.json.encode(snapshot), near=near)
             people = [UUID(person.id) for person in snapshot.people]
             await store.save_snapshot(tx, run_id, people=people, content=frozen.content)
@@ -116,11 +130,11 @@ async def _seen_by_base(run: MatchRun, tx: Transaction) -> tuple[Snapshot, bytes
     return under(msgspec.json.decode(base.content, type=Snapshot), rules=run.rules), base.near
 
 
-async def _computed(running: Running, claimed: Claimed, order: Order, *, pace: Pace) -> Plan | None:
-    """The plan; None when the service stops first."""
+async def _computed(running: Running, claimed: Claimed, order: Order, *, pace: Pace) -> Plan | Rounds | None:
+    """The plan, or the rounds; None when the service stops first."""
     run_id = claimed.run.state.run_id
 
-    async def work() -> Plan:
+    async def work() -> Plan | Rounds:
         async with aclosing(compute(order)) as lines:
             async for line in lines:
                 async with running.begin() as tx:
@@ -137,8 +151,9 @@ async def _computed(running: Running, claimed: Claimed, order: Order, *, pace: P
                     if line.stage:
                         told = runs.progress(run, stage=line.stage, done=line.done, now=tx.now)
                         await running.record(tx, await store.save(tx, [told]))
-                if line.plan is not None:
-                    return line.plan
+                done = line.plan or line.rounds
+                if done is not None:
+                    return done
         raise EngineFailed("the computing process ended without a plan")
 
     async def stay_alive() -> None:
@@ -192,6 +207,7 @@ async def _record(running: Running, claimed: Claimed, plan: Plan, *, started: fl
             organizations=organizations,
             blocked=await store.block_exists(tx, people),
             before=await store.pairs_of_cohort(tx, cohort_id, statuses={PairStatus.DRAFT}, lock=True),
+            keep=run.state.keep,
             now=tx.now,
         )
         result = drafts.result_of(plan, pairs=drafted, organizations=organizations)
@@ -215,8 +231,8 @@ async def _record_failure(running: Running, claimed: Claimed, error: str) -> Non
         if run is None or cohort is None:
             return
         failed = runs.fail(run, error=error, now=tx.now)
-        if run.state.simulated:
-            await running.record(tx, await store.save(tx, [failed]))
-            return
-        back = cohorts.end_matching(cohort, to=claimed.came_from, now=tx.now, by=None)
-        await running.record(tx, await store.save(tx, [failed, back]))
+        changes: list[Kept[Aggregate]] = [failed]
+        changes += await stopped_plan(tx, run.state.plan_id, to=RunStatus.FAILED, error=failed.state.error)
+        if run.state.mode is RunMode.WHOLE and not run.state.simulated:
+            changes.append(cohorts.end_matching(cohort, to=claimed.came_from, now=tx.now, by=None))
+        await running.record(tx, await store.save(tx, changes))

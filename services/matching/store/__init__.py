@@ -30,6 +30,7 @@ from services.matching.store.enrolments import (
 )
 from services.matching.store.material import material_for
 from services.matching.store.pairs import due_proposals, load_pair, pairs_of_cohort, pairs_of_people, pairs_of_run
+from services.matching.store.rounds import cohorts_with_rounds_of, load_round_plan, round_plans_of
 from services.matching.store.runs import (
     Claimed,
     Frozen,
@@ -75,6 +76,7 @@ __all__ = [
     "add_run",
     "block_exists",
     "claim_run",
+    "cohorts_with_rounds_of",
     "current_facts",
     "digest_of",
     "due_cohorts",
@@ -95,6 +97,7 @@ __all__ = [
     "load_enrolment",
     "load_pair",
     "load_plan",
+    "load_round_plan",
     "load_run",
     "load_snapshot",
     "lock_claimed",
@@ -108,6 +111,7 @@ __all__ = [
     "pairs_of_run",
     "partner_organizations_of",
     "plan_is_kept",
+    "round_plans_of",
     "save",
     "save_candidate",
     "save_consent",

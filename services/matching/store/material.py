@@ -47,6 +47,7 @@ async def material_for(tx: Transaction, cohort: Cohort, *, now: datetime) -> Mat
             people_of(pair) for pair in pairs if pair.status in ANSWERABLE | SEATED | WORKED | {PairStatus.DECLINED}
         ),
         pinned=tuple(people_of(pair) for pair in pairs if pair.status is PairStatus.DRAFT and pair.pinned),
+        drafted=tuple(people_of(pair) for pair in pairs if pair.status is PairStatus.DRAFT),
     )
 
 

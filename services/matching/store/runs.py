@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from chassis.database import Transaction
 from contracts.base import Event
-from contracts.matching import CohortStatus, MatchRun, RunStatus, UnmatchedReason
+from contracts.matching import CohortStatus, MatchRun, RunMode, RunStatus, UnmatchedReason
 from services.matching.domain.kept import Kept, fact_of
 from services.matching.domain.runs import UNFINISHED, RunExists
 from services.matching.store import tables
@@ -86,7 +86,12 @@ async def latest_report(tx: Transaction, cohort_id: UUID) -> dict[UUID, Unmatche
     """Why people were left out by the cohort's plan: the run that completed, or was adopted, last."""
     statement = (
         sa.select(_run)
-        .where(_run.c.cohort_id == cohort_id, _run.c.status == RunStatus.COMPLETED.value, ~_simulated)
+        .where(
+            _run.c.cohort_id == cohort_id,
+            _run.c.status == RunStatus.COMPLETED.value,
+            ~_simulated,
+            sa.func.coalesce(_run.c.state["mode"].astext, RunMode.WHOLE.value) == RunMode.WHOLE.value,
+        )
         .order_by(_run.c.changed_at.desc(), _run.c.run_id)
         .limit(1)
     )

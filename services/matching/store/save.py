@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from chassis.database import Transaction
 from contracts.base import Event
-from contracts.matching import Cohort, Enrolment, MatchRun, Pair, PairStatus
+from contracts.matching import Cohort, Enrolment, MatchRun, Pair, PairStatus, RoundPlan
 from services.matching.domain.authority import people_of
 from services.matching.domain.cohorts import CohortExists, next_move_at
 from services.matching.domain.enrolments import HOLDS_A_PLACE
@@ -32,7 +32,7 @@ async def save(tx: Transaction, changes: Iterable[Kept[Aggregate]]) -> list[Even
     fresh = [kept for kept in changes if not kept.stored]
     if not fresh:
         return []
-    latest = {identity(kept.state)[0]: kept for kept in fresh}
+    latest = {(type(kept.state), identity(kept.state)[0]): kept for kept in fresh}
     partners = await _partners(tx, latest.values())
     for kind, table in _TABLES.items():
         rows = [_row(kept, partners) for kept in latest.values() if isinstance(kept.state, kind)]
@@ -56,6 +56,7 @@ _TABLES: dict[type[Any], sa.Table] = {
     MatchRun: tables.match_run,
     Enrolment: tables.enrolment,
     Pair: tables.pair,
+    RoundPlan: tables.round_plan,
 }
 
 
@@ -110,6 +111,8 @@ def _row(kept: Kept[Aggregate], partners: Mapping[UUID, list[UUID]]) -> dict[str
                 "expires_at": state.expires_at,
                 "pinned": state.pinned,
             }
+        case RoundPlan():
+            row |= {"plan_id": state.plan_id}
     return row
 
 

@@ -155,3 +155,12 @@ pair = sa.Table(
     sa.Index("pair_run", "run_id"),
     sa.Index("pair_expires", "expires_at"),
 )
+
+round_plan = sa.Table(
+    "round_plan",
+    metadata,
+    _uuid("plan_id", primary_key=True),
+    _uuid("cohort_id", nullable=False),
+    *_kept(),
+    sa.Index("round_plan_cohort", "cohort_id"),
+)

@@ -14,7 +14,20 @@ from numpy.typing import NDArray
 
 from services.matching.engine import week
 from services.matching.engine.meaning.near import Near
-from services.matching.engine.model import BOTH, GIVES, RECEIVES, Couple, Need, Offer, Person, Rule, Snapshot
+from services.matching.engine.model import (
+    BOTH,
+    GIVES,
+    LOCKED,
+    NONE,
+    RECEIVES,
+    STICKY,
+    Couple,
+    Need,
+    Offer,
+    Person,
+    Rule,
+    Snapshot,
+)
 from services.matching.engine.scoring import aptness
 from services.matching.engine.scoring.problem import (
     COLUMNS,
@@ -228,7 +241,11 @@ def _check(snapshot: Snapshot) -> None:
         problem = _wrong_with(person)
         if problem:
             raise SnapshotRefused(f"{person.id}: {problem}")
-    for name in ("met", "blocked", "apart", "pinned"):
+    if snapshot.keep not in {NONE, LOCKED, STICKY}:
+        raise SnapshotRefused(
+            f"To keep {snapshot.keep!r} of the current couples is unknown: choose none, locked or sticky."
+        )
+    for name in ("met", "blocked", "apart", "pinned", "current", "rounds_met"):
         couples: tuple[Couple, ...] = getattr(snapshot, name)
         for couple in couples:
             if couple.first == couple.second:
