@@ -17,6 +17,7 @@ from kafka.errors import KafkaError, TopicAlreadyExistsError
 
 from chassis.broker import DEAD
 from contracts.base import topics as fact_topics
+from deploy.principals import client_options
 
 _DAY = 24 * 3600 * 1000
 # Personal data is compacted with a bounded lag: an erased value is gone from the log within a day.
@@ -104,11 +105,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--replicas", type=int, default=1, help="copies of each partition (default: 1)")
     parser.add_argument("--check", action="store_true", help="change nothing, only say what is wrong")
     chosen = parser.parse_args(arguments)
+    client = client_options()
     try:
         if not chosen.check:
-            for name in create(chosen.kafka, partitions=chosen.partitions, replicas=chosen.replicas):
+            for name in create(chosen.kafka, partitions=chosen.partitions, replicas=chosen.replicas, client=client):
                 print(f"created {name}")
-        wrong = faults(chosen.kafka, partitions=chosen.partitions)
+        wrong = faults(chosen.kafka, partitions=chosen.partitions, client=client)
     except KafkaError as error:
         print(f"{chosen.kafka} cannot be used: {error}", file=sys.stderr)
         return 1
