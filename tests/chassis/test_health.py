@@ -51,7 +51,7 @@ class TestReadiness:
 
     async def test_follows_a_broker_that_dies(self, kafka: Kafka, serve_here: Start) -> None:
         client = await serve_here(kafka.bootstrap)
-        kafka.broker.kill()
+        await kafka.kill()
         said = await failing(client, "broker")
         assert kafka.bootstrap in said["broker"]
         assert await alive(client)
@@ -62,7 +62,7 @@ class TestReadiness:
         self, kafka: Kafka, serve_here: Start
     ) -> None:
         client = await serve_here(kafka.bootstrap)
-        async with paused(kafka.broker.child):
+        async with kafka.paused():
             started = time.monotonic()
             assert "broker" in await client.ready()
             assert time.monotonic() - started < 5
@@ -130,7 +130,7 @@ class TestLiveness:
         await rows.all("ALTER ROLE probe_app NOLOGIN")
         try:
             await rows.terminate("viceversa-probe%")
-            kafka.broker.kill()
+            await kafka.kill()
             until = time.monotonic() + 6
             while time.monotonic() < until:
                 assert await alive(client)
@@ -153,7 +153,7 @@ class TestLiveness:
 class TestStatus:
     async def test_counts_what_waits(self, kafka: Kafka, serve_here: Start, rows: Rows) -> None:
         client = await serve_here(kafka.bootstrap)
-        kafka.broker.kill()
+        await kafka.kill()
         await client.send(save("Ann"))
         await rows.all("UPDATE outbox SET recorded_at = now() - interval '1 minute'")
         status = (await client.post("/admin/status", actor=OPERATOR)).json()
