@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kafka import KafkaAdminClient
+from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
 from chassis.broker import DEAD
@@ -92,9 +93,27 @@ def faults(bootstrap: str, *, partitions: int = 6, client: Mapping[str, Any] | N
             for topic in wanted(partitions=partitions)
             if counts.get(topic.name, topic.partitions) < topic.partitions
         ]
-        return found
+        return found + _wrong_settings(admin, [topic for topic in wanted() if topic.name in there])
     finally:
         admin.close()
+
+
+def _wrong_settings(admin: KafkaAdminClient, present: list[Topic]) -> list[str]:
+    if not present:
+        return []
+    resources = [ConfigResource(ConfigResourceType.TOPIC, topic.name) for topic in present]
+    described = admin.describe_configs(resources, config_filter="all").get("topic", {})
+    found = []
+    for topic in present:
+        # The embedded broker describes nothing, compacts nothing and forgets all when it stops: there is nothing to be wrong.
+        is_now = described.get(topic.name, {}).get("cleanup.policy", {}).get("value")
+        should = topic.configuration["cleanup.policy"]
+        if is_now is not None and is_now != should:
+            found.append(
+                f"topic {topic.name} has cleanup.policy={is_now} instead of {should}: "
+                + ("facts will be lost" if should == "compact" else "it will grow for ever")
+            )
+    return found
 
 
 def main(arguments: list[str] | None = None) -> int:
