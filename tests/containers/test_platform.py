@@ -22,7 +22,7 @@ def outcome(action):
         return type(error).__name__
     return 'done'
 def write(topic):
-    producer = KafkaProducer(bootstrap_servers='kafka:9092', max_block_ms=10_000, **client_options())
+    producer = KafkaProducer(bootstrap_servers='kafka:9092', max_block_ms=10_000, bootstrap_timeout_ms=6_000, **client_options())
     producer.send(topic, b'not a fact', key=b'nobody').get(timeout=10)
 def read(topic):
     consumer = KafkaConsumer(bootstrap_servers='kafka:9092', **client_options())
