@@ -11,6 +11,7 @@ _TRIAL = {
     "VICEVERSA_PUBLIC_URL": "http://localhost:8000",
     "VICEVERSA_OPERATOR_ISSUER": "https://issuer:8443/operator",
     "VICEVERSA_ISSUER_HOSTS": "issuer",
+    "VICEVERSA_KNOWN_VECTORS": "/etc/viceversa/known/vectors.bin",
     "VICEVERSA_TRUSTED": "/etc/viceversa/trusted/issuer.crt",
     "VICEVERSA_SMTP_URL": "smtp://mail:2525",
     "VICEVERSA_MAIL_FROM": "Viceversa <hello@viceversa.example>",

@@ -60,7 +60,7 @@ async def _load(trial: Trial, console: Console) -> str:
             await stage.admin().do("advanceCohort", {"cohortId": stage.cohort_id, "to": "CLOSED"})
             await stage.cohort_is("CLOSED")
         with stage.step("5  Everybody is matched at once, and hears of it"):
-            run = await onboarding.match(stage)
+            run = await onboarding.match(stage, within=600)  # texts that are not known are understood first
             await stage.admin().do("publishProposals", {"runId": run["id"]})
             await _everybody_was_told(stage)
     return json.dumps(

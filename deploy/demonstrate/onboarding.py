@@ -38,7 +38,7 @@ async def play(stage: Stage) -> None:
         stage.say("the organizers looked it through and published the proposals")
 
 
-async def match(stage: Stage) -> dict[str, Any]:
+async def match(stage: Stage, *, within: float = 60) -> dict[str, Any]:
     """Queue a run and follow it to its end; the run."""
     asked = await stage.admin().do("requestMatching", {"cohortId": stage.cohort_id}, want="... on MatchRun { id }")
     stage.run_ids.append(asked["id"])
@@ -57,7 +57,7 @@ async def match(stage: Stage) -> dict[str, Any]:
             stage.say(f"[dim]{run['progress']:4.0%}  {run['stage']}[/dim]")
         return run if run["status"] in ("COMPLETED", "FAILED", "CANCELLED") else None
 
-    run: dict[str, Any] = await until(ended, what="the match run has ended", within=60, every=0.15)
+    run: dict[str, Any] = await until(ended, what="the match run has ended", within=within, every=0.15)
     if run["status"] != "COMPLETED":
         raise StepFailed(f"the match run {run['status'].lower()}: {run['error']}")
     stage.say(

@@ -36,7 +36,7 @@ class TestImage:
     @pytest.mark.parametrize("name", DEPLOYABLES)
     def test_has_its_own_packages_alone(self, name: str) -> None:
         special = {
-            "matching": {"numpy", "wordllama"},
+            "matching": {"numpy", "wordllama", "ortools", "onnxruntime", "httpx"},
             "notifications": {"babel", "icalendar", "jinja2", "aiosmtplib"},
             "gateway": {"strawberry-graphql", "websockets", "httpx", "orjson"},
         }
@@ -104,4 +104,4 @@ def test_what_is_added_to_the_base_is_small() -> None:
     added = {name: round(size - sizes["base"]) for name, size in sizes.items() if name != "base"}
     print(f"added to the base, in MB: {added}")
     assert max(size for name, size in added.items() if name != "matching") < 90
-    assert added["matching"] < 220
+    assert added["matching"] < 900, "models and solvers"

@@ -90,7 +90,7 @@ def test_runs_hardened(platform: ComposedPlatform, service: str) -> None:
         assert host["ReadonlyRootfs"]
         assert host["CapDrop"] == ["ALL"]
         assert "no-new-privileges:true" in host["SecurityOpt"]
-        assert 0 < host["Memory"] <= 1 << 30
+        assert 0 < host["Memory"] <= 2 << 30
         assert host["PidsLimit"] > 0
         status = docker("exec", container, "cat", "/proc/1/status")
         facts = dict(line.split(":", 1) for line in status.splitlines() if ":" in line)
