@@ -8,11 +8,13 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
+COMPOSE := docker compose --file deploy/compose.yaml
 # More options for one run, e.g. make test ARGS="tests/chassis -k outbox"
 ARGS ?=
 
 .PHONY: help install demo up test check types lint format imports schema-drift asyncapi-drift migrations-drift \
-	readme-commands bench migrate schema asyncapi contracts lock clean
+	readme-commands bench migrate schema asyncapi contracts lock clean images compose-up compose-demo compose-down \
+	test-containers
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  \1\t\2/p' Makefile | expand -t 22
@@ -68,13 +70,39 @@ up: install ## start the whole platform, stay up, keep the data between starts
 test: install ## run the tests; ARGS="tests/chassis -k outbox" narrows them
 	@$(BIN)/python -m pytest $(ARGS)
 
+test-containers: install ## run the delivery tests on Apache Kafka and PostgreSQL in containers, and the images themselves
+	@VICEVERSA_TEST_INFRASTRUCTURE=containers $(BIN)/python -m pytest \
+		$(or $(ARGS),$(patsubst %,tests/chassis/test_%.py,consumer health inbox outbox parking replay) tests/containers)
+
+images: ## build an image of every deployable, and of the `viceversa` command
+	@$(COMPOSE) build
+
+compose-up: install ## start the whole platform as containers, with what a trial needs: tokens, a mail catcher, traces
+	@[ -e deploy/.env ] || { (umask 077; $(BIN)/viceversa settings --trial > deploy/.env); echo "wrote deploy/.env with fresh secrets"; }
+	collector=$$($(COMPOSE) --profile trial config --images | grep collector)
+	without=
+	docker image inspect "$$collector" > /dev/null 2>&1 || docker pull --quiet "$$collector" 2> /dev/null || {
+		echo "$$collector cannot be fetched here: traces go nowhere" >&2
+		without=$$($(COMPOSE) --profile trial config --services | grep -v collector)
+	}
+	$(COMPOSE) --profile trial up --build --detach --wait $$without
+	echo "GraphQL is at http://127.0.0.1:$${VICEVERSA_PORT:-8000}/graphql; make compose-demo brings people"
+
+compose-demo: ## load the demonstration's cohort into the platform that compose-up started
+	@$(COMPOSE) run --rm demo
+
+compose-down: ## stop what compose-up started and forget its data; ARGS=--volumes=false keeps it
+	@$(COMPOSE) --profile trial --profile demo --profile operate down --remove-orphans $(or $(ARGS),--volumes)
+
 check: types lint imports schema-drift asyncapi-drift migrations-drift readme-commands ## run every check that is not a test
 
 types: install ## check the types, strictly
 	@$(BIN)/python -m mypy $(ARGS)
 
-lint: install ## check style and formatting
+lint: install ## check style and formatting, the Dockerfile and the compose file
 	@$(BIN)/ruff check $(ARGS) .
+	$(BIN)/hadolint deploy/Dockerfile
+	$(BIN)/compose-lint check --config deploy/compose-lint.yaml --strict-config --skip-suppressed --fail-on low --quiet deploy/compose.yaml
 	$(BIN)/ruff format --check --quiet . || { echo "some files are not formatted; run: make format" >&2; exit 1; }
 
 format: install ## format the code and mend what ruff can mend

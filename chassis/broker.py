@@ -74,7 +74,9 @@ class BrokerSettings:
         return options
 
 
-def broker_settings(*, bootstrap: str, embedded: bool, security: Mapping[str, str] | None = None) -> BrokerSettings:
+def broker_settings(
+    *, bootstrap: str, embedded: bool, security: Mapping[str, str] | None = None, session_seconds: int = 30
+) -> BrokerSettings:
     """Our policy for a real broker, or for the embedded one (which holds joins for half a session and knows no idempotence)."""
     if embedded:
         return BrokerSettings(
@@ -85,7 +87,9 @@ def broker_settings(*, bootstrap: str, embedded: bool, security: Mapping[str, st
             heartbeat_ms=500,
             request_timeout_ms=5_000,
         )
-    return BrokerSettings(bootstrap, security or {})
+    return BrokerSettings(
+        bootstrap, security or {}, session_timeout_ms=session_seconds * 1000, heartbeat_ms=session_seconds * 100
+    )
 
 
 class Publisher:

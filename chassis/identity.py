@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 ALGORITHMS = ("EdDSA", "RS256", "ES256")  # pinned: never none, never a symmetric one under a public key
 LEEWAY = 30  # seconds of clock difference that we forgive
 DEVELOPMENT_ISSUER = "https://dev.viceversa.local/"
+DEVELOPMENT_KEY_ID = "development"
 _INTERNAL_LIFE = 60
 _KEYS_FRESH = 300.0  # seconds before keys are fetched again
 _KEYS_RETRY = 10.0  # not more often than this for an unknown key id or a failing issuer
@@ -104,9 +105,13 @@ def internal_actor(token: str, *, secret: str, audience: str) -> Actor:
 
 @dataclass
 class DevelopmentIssuer:
-    """Signs tokens for every organization of an embedded platform; its key lies in the data directory."""
+    """Signs tokens for every organization of an embedded platform, or of a trial; its key lies in the data directory.
+
+    ``base``: what the organizations' slugs follow in the issuers' names.
+    """
 
     key_file: Path
+    base: str = DEVELOPMENT_ISSUER
     _loaded: Ed25519PrivateKey | None = field(default=None, repr=False)
 
     def token(self, *, organization: str, subject: str, audience: str = "viceversa", life: int = 3600) -> str:
@@ -114,7 +119,7 @@ class DevelopmentIssuer:
         now = int(time.time())
         return jwt.encode(
             {
-                "iss": DEVELOPMENT_ISSUER + organization,
+                "iss": self.of(organization),
                 "sub": subject,
                 "aud": audience,
                 "org": organization,
@@ -123,8 +128,12 @@ class DevelopmentIssuer:
             },
             self._key(),
             algorithm="EdDSA",
-            headers={"typ": "at+jwt", "kid": "development"},
+            headers={"typ": "at+jwt", "kid": DEVELOPMENT_KEY_ID},
         )
+
+    def of(self, organization: str) -> str:
+        """The issuer of one organization (by slug)."""
+        return self.base + organization
 
     def public_key(self) -> Any:
         """What verifies its tokens."""

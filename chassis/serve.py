@@ -8,6 +8,7 @@ import sys
 from importlib import import_module
 
 import uvicorn
+from starlette.routing import WebSocketRoute
 
 from chassis.service import ServiceApp
 from chassis.settings import SettingsError, read
@@ -29,7 +30,8 @@ def serve(app: ServiceApp, *, host: str, port: int) -> int:
         port=port,
         loop="uvloop",
         http="httptools",
-        ws="websockets-sansio",
+        # Only the gateway speaks it, and only its installation has the package.
+        ws="websockets-sansio" if any(isinstance(route, WebSocketRoute) for route in app.routes) else "none",
         lifespan="on",
         access_log=False,
         log_config=None,

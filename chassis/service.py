@@ -257,7 +257,12 @@ async def _run(spec: Spec) -> AsyncIterator[Running]:
 def assemble(spec: Spec, settings: Settings) -> Running:
     """All parts of a service, not yet started."""
     database = connect(spec.name, url=settings.database_url, clock=settings.clock(), settings=settings.own)
-    broker = broker_settings(bootstrap=settings.kafka, embedded=settings.embedded, security=settings.kafka_security)
+    broker = broker_settings(
+        bootstrap=settings.kafka,
+        embedded=settings.embedded,
+        security=settings.kafka_security,
+        session_seconds=settings.kafka_session_seconds,
+    )
     publisher = Publisher(broker, client_id=spec.consumer)
     inbox = Inbox(
         consumer=spec.consumer,

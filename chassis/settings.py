@@ -48,6 +48,7 @@ class Settings:
     log_level: str
     trace_ratio: float = 0.05
     kafka_security: Mapping[str, str] = field(default_factory=dict)
+    kafka_session_seconds: int = 30
     own: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -73,8 +74,14 @@ COMMON = (
     Setting("KAFKA_SASL_MECHANISM", "PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512, when SASL is used", default=""),
     Setting("KAFKA_USERNAME", "the service's own principal, when SASL is used", default=""),
     Setting("KAFKA_PASSWORD", "its password", default=""),
+    Setting(
+        "KAFKA_SESSION_SECONDS",
+        "6 to 300: a replica that says nothing for so long has died, and others take its partitions",
+        default="30",
+    ),
 )
 LEAST_SECRET = 32
+_SHORTEST_SESSION, _LONGEST_SESSION = 6, 300  # what brokers allow unless they are told otherwise
 _CHOICES = {
     "MODE": tuple(Mode),
     "LOG_LEVEL": ("debug", "info", "warning", "error"),
@@ -124,6 +131,7 @@ def read(service: str, *, declared: Sequence[Setting] = (), environ: Mapping[str
         log_level=common["LOG_LEVEL"],
         trace_ratio=float(common["TRACE_RATIO"]),
         kafka_security=security,
+        kafka_session_seconds=int(common["KAFKA_SESSION_SECONDS"]),
         own=own,
     )
 
@@ -141,6 +149,11 @@ def _wrong(common: Mapping[str, str], *, embedded: bool) -> Iterator[str]:
         yield f"{PREFIX}CLOCK_FILE is for the embedded mode only: unset it, time is real here"
     if not re.fullmatch(r"0(\.\d+)?|1(\.0+)?", common["TRACE_RATIO"]):
         yield f"{PREFIX}TRACE_RATIO is {common['TRACE_RATIO']!r}: write a number from 0 to 1"
+    session = common["KAFKA_SESSION_SECONDS"]
+    if not re.fullmatch(r"\d{1,3}", session) or not _SHORTEST_SESSION <= int(session) <= _LONGEST_SESSION:
+        yield (
+            f"{PREFIX}KAFKA_SESSION_SECONDS is {session!r}: write a number from {_SHORTEST_SESSION} to {_LONGEST_SESSION}"
+        )
     if common["KAFKA_CA_FILE"] and not Path(common["KAFKA_CA_FILE"]).is_file():
         yield f"{PREFIX}KAFKA_CA_FILE names no file: {common['KAFKA_CA_FILE']}"
     if "SASL" in common["KAFKA_SECURITY_PROTOCOL"]:

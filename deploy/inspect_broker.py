@@ -9,6 +9,7 @@ from kafka.errors import KafkaError
 
 from chassis.broker import DEAD
 from contracts.base import OWNERS, topics
+from deploy.principals import client_options
 
 
 class BrokerUnreachable(Exception):
@@ -75,7 +76,9 @@ def dead_records(bootstrap: str, *, most: int = 20) -> list[Dead]:
     found = []
     names = [topic + DEAD for topic in topics()]
     ended = _ends(bootstrap, names)
-    consumer = KafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False, consumer_timeout_ms=2_000)
+    consumer = KafkaConsumer(
+        bootstrap_servers=bootstrap, enable_auto_commit=False, consumer_timeout_ms=2_000, **client_options()
+    )
     try:
         for partition, end in ended.items():
             if not end:
@@ -101,14 +104,14 @@ def dead_records(bootstrap: str, *, most: int = 20) -> list[Dead]:
 
 def _admin(bootstrap: str) -> KafkaAdminClient:
     try:
-        return KafkaAdminClient(bootstrap_servers=bootstrap, client_id="viceversa-inspect")
+        return KafkaAdminClient(bootstrap_servers=bootstrap, client_id="viceversa-inspect", **client_options())
     except KafkaError as error:
         raise BrokerUnreachable(f"the broker at {bootstrap} does not answer: {error}") from error
 
 
 def _ends(bootstrap: str, names: tuple[str, ...] | list[str]) -> dict[TopicPartition, int]:
     try:
-        consumer = KafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
+        consumer = KafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False, **client_options())
     except KafkaError as error:
         raise BrokerUnreachable(f"the broker at {bootstrap} does not answer: {error}") from error
     try:

@@ -20,10 +20,9 @@ from chassis.identity import DevelopmentIssuer
 from contracts.base import OWNERS
 from deploy.embedded import Child, ChildFailed, Infrastructure, embedded, free_port, start
 from deploy.mailbox import mail_server
+from deploy.places import ROOT, STATE
 from deploy.provision import SERVICES, ServiceDsns, service_dsns
 
-ROOT = Path(__file__).resolve().parent.parent
-STATE = "platform.json"
 _READY_WITHIN = 120.0  # a small machine imports five programs at once
 
 
@@ -58,6 +57,10 @@ class Platform:
     def issuer(self) -> DevelopmentIssuer:
         """Signs tokens for everybody on this platform."""
         return DevelopmentIssuer(self.data_dir / "issuer.pem")
+
+    def issuer_of(self, organization: str) -> str:
+        """The token issuer of an organization (its slug)."""
+        return self.issuer.of(organization)
 
     def token(self, organization: str, subject: str) -> str:
         """An access token for a subject of an organization (its slug), or of `operator`."""
@@ -95,7 +98,7 @@ def platform(
     with ExitStack() as stack:
         infrastructure = stack.enter_context(embedded(data_dir, durable=durable))
         say("PostgreSQL and the broker are up")
-        smtp_url = stack.enter_context(mail_server(data_dir / "mail"))
+        smtp_url = stack.enter_context(mail_server(data_dir / "mail", port=free_port()))
         _prepare(infrastructure, made, say)
         ports = {name: free_port() for name in SERVICES}
         if port is not None:

@@ -14,8 +14,6 @@ from pathlib import Path
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from deploy.embedded import free_port
-
 
 class _Keep:
     """Takes a message by renaming a complete file into `new`: a reader, or a kill, never meets half of one."""
@@ -34,13 +32,12 @@ class _Keep:
 
 
 @contextmanager
-def mail_server(folder: Path, *, port: int | None = None) -> Iterator[str]:
-    """`smtp://127.0.0.1:port` while the block runs; messages go into the Maildir `folder`."""
-    chosen = port or free_port()
-    controller = Controller(_Keep(folder), hostname="127.0.0.1", port=chosen, ready_timeout=10)
+def mail_server(folder: Path, *, port: int, host: str = "127.0.0.1") -> Iterator[str]:
+    """`smtp://host:port` while the block runs; messages go into the Maildir `folder`."""
+    controller = Controller(_Keep(folder), hostname=host, port=port, ready_timeout=10)
     controller.start()
     try:
-        yield f"smtp://127.0.0.1:{chosen}"
+        yield f"smtp://{host}:{port}"
     finally:
         controller.stop()
 
@@ -52,11 +49,13 @@ def count(folder: Path) -> int:
 
 def messages(folder: Path) -> list[Message]:
     """The headers of every message that arrived, oldest first; bodies are left unparsed."""
-    found = []
-    for file in sorted((folder / "new").glob("*")):
-        with file.open("rb") as content:
-            found.append(BytesHeaderParser().parse(content))
-    return found
+    return [headers(file) for file in sorted((folder / "new").glob("*"))]
+
+
+def headers(file: Path) -> Message:
+    """The headers of one message; its body is left unparsed."""
+    with file.open("rb") as content:
+        return BytesHeaderParser().parse(content)
 
 
 def doubled(folder: Path) -> dict[str, int]:

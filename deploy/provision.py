@@ -21,6 +21,7 @@ import asyncpg
 SERVICES = ("profiles", "matching", "feedback", "notifications", "gateway")
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
+_PASSWORD = re.compile(r"[A-Za-z0-9_-]{16,128}")
 _ONE_AT_A_TIME = 0x7669_6365  # a lock of our own: two at once would trip over each other's catalogue rows
 
 
@@ -32,32 +33,34 @@ class ServiceDsns:
     app: str
 
 
-def service_dsns(admin_dsn: str, *, service: str, password: str) -> ServiceDsns:
+def service_dsns(admin_dsn: str, *, service: str, password: str, app_password: str | None = None) -> ServiceDsns:
     """What `provision` returns for the same arguments, without asking the server.
 
-    The passwords of the two logins are derived from the secret `password`: neither tells the other. ValueError when
-    `service` is no plain lower-case name.
+    The passwords of the two logins are derived from the secret `password`: neither tells the other. `app_password` replaces the
+    service's own (16 to 128 of A-Z, a-z, 0-9, _ and -). ValueError when `service` is no plain lower-case name.
     """
+    if app_password is not None and not _PASSWORD.fullmatch(app_password):
+        raise ValueError(f"The password of {service} must have 16 to 128 of the characters A-Z, a-z, 0-9, _ and -.")
     if not _NAME.fullmatch(service):
         raise ValueError(f"{service!r} cannot name a database: use a-z, 0-9 and _, starting with a letter.")
     address = urlsplit(admin_dsn).netloc.rpartition("@")[2]
 
-    def dsn(role: str) -> str:
-        return f"postgresql://{role}:{_derive(password, role)}@{address}/viceversa_{service}"
+    def dsn(role: str, own: str | None = None) -> str:
+        return f"postgresql://{role}:{own or _derive(password, role)}@{address}/viceversa_{service}"
 
-    return ServiceDsns(owner=dsn(f"{service}_owner"), app=dsn(f"{service}_app"))
+    return ServiceDsns(owner=dsn(f"{service}_owner"), app=dsn(f"{service}_app", app_password))
 
 
-async def provision(admin_dsn: str, *, service: str, password: str) -> ServiceDsns:
+async def provision(admin_dsn: str, *, service: str, password: str, app_password: str | None = None) -> ServiceDsns:
     """Make the database and the roles of `service` on the server of `admin_dsn`, whose user may create both.
 
     The same arguments always give the same DSNs (see `service_dsns`); a new `password` replaces the old ones.
     """
-    dsns = service_dsns(admin_dsn, service=service, password=password)
+    dsns = service_dsns(admin_dsn, service=service, password=password, app_password=app_password)
     database, owner, app = f"viceversa_{service}", f"{service}_owner", f"{service}_app"
     tenant, system = f"{service}_tenant", f"{service}_system"
 
-    # Every name below was checked, every password is hexadecimal: such statements take no parameters.
+    # Every name and password below was checked or is hexadecimal: such statements take no parameters.
     admin = await asyncpg.connect(admin_dsn)
     try:
         await admin.execute("SELECT pg_advisory_lock($1)", _ONE_AT_A_TIME)
@@ -66,7 +69,7 @@ async def provision(admin_dsn: str, *, service: str, password: str) -> ServiceDs
                 await admin.execute(f"CREATE ROLE {role}")
         plain = "NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS NOINHERIT"
         await admin.execute(f"ALTER ROLE {owner} {plain} LOGIN PASSWORD '{_derive(password, owner)}'")
-        await admin.execute(f"ALTER ROLE {app} {plain} LOGIN PASSWORD '{_derive(password, app)}'")
+        await admin.execute(f"ALTER ROLE {app} {plain} LOGIN PASSWORD '{app_password or _derive(password, app)}'")
         await admin.execute(f"ALTER ROLE {tenant} {plain} NOLOGIN")
         await admin.execute(f"ALTER ROLE {system} {plain} NOLOGIN")
         await admin.execute(f"GRANT {tenant}, {system} TO {app} WITH INHERIT FALSE, SET TRUE")

@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from kafka import KafkaAdminClient
+from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
 from chassis.broker import DEAD
 from contracts.base import topics as fact_topics
+from deploy.principals import client_options
 
 _DAY = 24 * 3600 * 1000
 # Personal data is compacted with a bounded lag: an erased value is gone from the log within a day.
@@ -91,9 +93,27 @@ def faults(bootstrap: str, *, partitions: int = 6, client: Mapping[str, Any] | N
             for topic in wanted(partitions=partitions)
             if counts.get(topic.name, topic.partitions) < topic.partitions
         ]
-        return found
+        return found + _wrong_settings(admin, [topic for topic in wanted() if topic.name in there])
     finally:
         admin.close()
+
+
+def _wrong_settings(admin: KafkaAdminClient, present: list[Topic]) -> list[str]:
+    if not present:
+        return []
+    resources = [ConfigResource(ConfigResourceType.TOPIC, topic.name) for topic in present]
+    described = admin.describe_configs(resources, config_filter="all").get("topic", {})
+    found = []
+    for topic in present:
+        # The embedded broker describes nothing, compacts nothing and forgets all when it stops: there is nothing to be wrong.
+        is_now = described.get(topic.name, {}).get("cleanup.policy", {}).get("value")
+        should = topic.configuration["cleanup.policy"]
+        if is_now is not None and is_now != should:
+            found.append(
+                f"topic {topic.name} has cleanup.policy={is_now} instead of {should}: "
+                + ("facts will be lost" if should == "compact" else "it will grow for ever")
+            )
+    return found
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -104,11 +124,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--replicas", type=int, default=1, help="copies of each partition (default: 1)")
     parser.add_argument("--check", action="store_true", help="change nothing, only say what is wrong")
     chosen = parser.parse_args(arguments)
+    client = client_options()
     try:
         if not chosen.check:
-            for name in create(chosen.kafka, partitions=chosen.partitions, replicas=chosen.replicas):
+            for name in create(chosen.kafka, partitions=chosen.partitions, replicas=chosen.replicas, client=client):
                 print(f"created {name}")
-        wrong = faults(chosen.kafka, partitions=chosen.partitions)
+        wrong = faults(chosen.kafka, partitions=chosen.partitions, client=client)
     except KafkaError as error:
         print(f"{chosen.kafka} cannot be used: {error}", file=sys.stderr)
         return 1

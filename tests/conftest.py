@@ -12,7 +12,7 @@ from chassis.clock import Clock
 from chassis.database import Database, connect
 from deploy.embedded import Infrastructure, embedded, temporary_folder
 from deploy.provision import SERVICES, ServiceDsns, provision
-from tests.probes import Topics
+from tests.probes import CONTAINERS, Topics
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -55,9 +55,16 @@ WHERE datname = current_database() AND xact_start IS NOT NULL AND pid <> pg_back
 
 @pytest.fixture(scope="session")
 def infrastructure() -> Iterator[Infrastructure]:
-    """PostgreSQL and a broker in a folder that is gone afterwards."""
-    with temporary_folder() as folder, embedded(folder, durable=False) as running:
-        yield running
+    """PostgreSQL and a broker in a folder that is gone afterwards; as containers when VICEVERSA_TEST_INFRASTRUCTURE says so."""
+    with temporary_folder() as folder:
+        if CONTAINERS:
+            from tests.containers.engine import containerized
+
+            with containerized(folder) as running:
+                yield running
+        else:
+            with embedded(folder, durable=False) as running:
+                yield running
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import os
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -10,6 +11,11 @@ from typing import TypeVar, overload
 from kafka import KafkaConsumer, TopicPartition
 
 Seen = TypeVar("Seen")
+
+# `make test-containers`: Apache Kafka and PostgreSQL in containers instead of the embedded ones, in the deployed mode.
+CONTAINERS = os.environ.get("VICEVERSA_TEST_INFRASTRUCTURE") == "containers"
+# A real broker elects, remembers and waits: its own times are seconds where the embedded one's are milliseconds.
+_PATIENCE = 4.0 if CONTAINERS else 1.0
 
 
 @overload
@@ -27,6 +33,7 @@ async def eventually(
 
     After `within` seconds: AssertionError with `describe` (what should be true) and what was seen last.
     """
+    within *= _PATIENCE
     deadline = time.monotonic() + within
     tries = 0
     while True:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from deploy.cli import generate, operate, run, verify
+from deploy.cli import generate, operate, prepare, run, trial, verify
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -16,6 +16,8 @@ run.add_to(app)
 operate.add_to(app)
 generate.add_to(app)
 verify.add_to(app)
+prepare.add_to(app)
+trial.add_to(app)
 
 
 def main() -> None:

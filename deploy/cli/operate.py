@@ -1,4 +1,4 @@
-"""Looking after a platform: doctor, lag, dead letters, redrive, re-emit, rebuild, topics, migrations, tokens."""
+"""Looking after a platform: doctor, lag, dead letters, redrive, re-emit, rebuild, tokens."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from chassis.settings import PREFIX
 from deploy import inspect_broker, topics
-from deploy.cli.target import DEFAULT_DATA, SERVICES, DataDir, fail, find
+from deploy.cli.target import DEFAULT_DATA, SERVICES, DataDir, fail, find, known_service
+from deploy.principals import client_options
 
 Service = Annotated[str, typer.Argument(help="profiles, matching, feedback, notifications or gateway")]
 
@@ -28,8 +28,6 @@ def add_to(app: typer.Typer) -> None:
     app.command()(redrive)
     app.command("re-emit")(re_emit)
     app.command()(rebuild)
-    app.command("topics")(create_topics)
-    app.command()(migrate)
 
 
 def token(
@@ -64,7 +62,7 @@ def doctor(data: DataDir = DEFAULT_DATA) -> None:
             for each in report["parked"]
         ]
     try:
-        faults += topics.faults(target.kafka)
+        faults += topics.faults(target.kafka, client=client_options())
         faults += [
             f"{each.group} is {each.behind} facts behind on {each.topic}"
             for each in inspect_broker.lags(target.kafka)
@@ -121,7 +119,7 @@ def dead_letters(
 
 def redrive(service: Service, data: DataDir = DEFAULT_DATA) -> None:
     """Try a service's parked facts again, key by key in their order."""
-    done = find(data).administer(_known(service), "redrive")
+    done = find(data).administer(known_service(service), "redrive")
     typer.echo(f"{done['done']} facts went through, {done['waiting']} still wait")
     if done["waiting"]:
         raise typer.Exit(1)
@@ -129,7 +127,7 @@ def redrive(service: Service, data: DataDir = DEFAULT_DATA) -> None:
 
 def re_emit(service: Service, data: DataDir = DEFAULT_DATA) -> None:
     """Publish the present state of everything that a service owns again; consumers keep what is not older."""
-    typer.echo(f"{find(data).administer(_known(service), 're-emit')['facts']} facts are on their way")
+    typer.echo(f"{find(data).administer(known_service(service), 're-emit')['facts']} facts are on their way")
 
 
 def rebuild(data: DataDir = DEFAULT_DATA) -> None:
@@ -142,51 +140,3 @@ def rebuild(data: DataDir = DEFAULT_DATA) -> None:
         )
     console.print(table)
     typer.echo(f"{report['facts']} facts in {report['seconds']} s")
-
-
-def create_topics(
-    kafka: Annotated[str, typer.Option(help="host:port of a broker; default: that of the platform.")] = "",
-    partitions: Annotated[int, typer.Option(help="Partitions of each fact topic.")] = 6,
-    replicas: Annotated[int, typer.Option(help="Copies of each partition.")] = 1,
-    data: DataDir = DEFAULT_DATA,
-) -> None:
-    """Create the platform's topics and check them."""
-    bootstrap = kafka or find(data).kafka
-    raise typer.Exit(topics.main(["--kafka", bootstrap, "--partitions", str(partitions), "--replicas", str(replicas)]))
-
-
-def migrate(
-    service: Annotated[str, typer.Argument(help="profiles, matching, feedback, notifications or gateway")] = "",
-    dsn: Annotated[
-        str, typer.Option(help="The database's address as its owner role.", envvar=PREFIX + "OWNER_URL")
-    ] = "",
-    check: Annotated[
-        bool, typer.Option("--check", help="Change nothing: do the migrations make the tables that the stores declare?")
-    ] = False,
-) -> None:
-    """Bring one service's database to the newest revision."""
-    if check:
-        from deploy.drift import drifts
-
-        found = drifts()
-        if found:
-            raise fail("Migrations and stores differ:\n" + "\n".join(f"  - {sentence}" for sentence in found))
-        typer.echo("the migrations make exactly the declared tables")
-        return
-    from chassis.database import migrate as bring_up
-    from chassis.database import newest_revision
-
-    if not service:
-        raise fail(f"Name the service: viceversa migrate {'|'.join(SERVICES)}")
-    if not dsn:
-        raise fail(
-            f"Name the database: --dsn postgresql://owner:password@host/viceversa_{service}, or {PREFIX}OWNER_URL."
-        )
-    bring_up(_known(service), dsn=dsn)
-    typer.echo(f"{service} is at {newest_revision(service)}")
-
-
-def _known(service: str) -> str:
-    if service not in SERVICES:
-        raise fail(f"There is no service {service!r}: choose one of {', '.join(SERVICES)}.")
-    return service

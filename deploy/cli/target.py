@@ -15,7 +15,7 @@ import typer
 from chassis.identity import DevelopmentIssuer, internal_token
 from chassis.settings import PREFIX
 from contracts.base import OWNERS, Actor, Query, Role, decode, encode
-from deploy.local import ROOT, STATE
+from deploy.places import ROOT, STATE
 
 AnswerT = TypeVar("AnswerT")
 
@@ -90,6 +90,13 @@ def find(data_dir: Path) -> Target:
     found = json.loads(state.read_text())
     secrets = json.loads((data_dir / "secrets.json").read_text())
     return Target(found["urls"], found["kafka"], secrets["internal"], data_dir)
+
+
+def known_service(name: str) -> str:
+    """The name, if a deployable has it; exits with the names otherwise."""
+    if name not in SERVICES:
+        raise fail(f"There is no service {name!r}: choose one of {', '.join(SERVICES)}.")
+    return name
 
 
 def fail(message: str) -> typer.Exit:

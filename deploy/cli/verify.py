@@ -26,7 +26,10 @@ def verify_run(
     except ValueError:
         raise fail(f"{run!r} is no run's id: it is a UUID, and `matchRun {{ id }}` gives it.") from None
     kept = find(data).ask("matching", ReadRunProof(run_id=run_id), answer=RunProof)
-    from services.matching.engine.verifying import verify  # numpy and all: only who verifies pays for it
+    try:
+        from services.matching.engine.verifying import verify  # numpy and all: only who verifies pays for it
+    except ImportError as missing:
+        raise fail("This installation cannot verify: install viceversa[matching,operate] (make install).") from missing
 
     report = verify(kept.snapshot, near=kept.near, proof=kept.proof, digest=kept.run.snapshot_digest)
     typer.echo(f"run {run_id}: {report.people} people, {report.pairs} pairs")

@@ -14,7 +14,8 @@ from deploy.demonstrate import answering, learning, onboarding, report
 from deploy.demonstrate.client import Client, StepFailed
 from deploy.demonstrate.partners import partners
 from deploy.demonstrate.stage import Stage
-from deploy.local import ROOT, Platform
+from deploy.local import Platform
+from deploy.places import ROOT
 
 __all__ = ["StepFailed", "play"]
 
@@ -32,8 +33,8 @@ async def _play(running: Platform, console: Console, started: float) -> str:
         console.print(f"\nThe platform is up after {up:.1f} s; GraphQL at {running.gateway_url}/graphql")
         await onboarding.play(stage)
         await answering.play(stage)
-        await learning.play(stage)
-        result = await report.show(stage)
+        await learning.play(stage, mail=running.mail)
+        result = await report.show(stage, running)
     return json.dumps({**result, "install_s": _install_seconds(), "run_s": round(time.monotonic() - started, 1)})
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from deploy import mailbox
@@ -18,7 +19,7 @@ _PAIR = (
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
-async def play(stage: Stage) -> None:
+async def play(stage: Stage, *, mail: Path) -> None:
     """From accepted pairs to what they learned."""
     with stage.step("9  Both sign their agreement; only then is a pair active"):
         await _sign_all(stage)
@@ -36,7 +37,7 @@ async def play(stage: Stage) -> None:
     with stage.step("12 The cohort wraps up"):
         await stage.forward(hours=24 * 14)
         await stage.admin().do("advanceCohort", {"cohortId": stage.cohort_id, "to": "WRAP_UP"})
-        await _let_mail_go_out(stage)
+        await _let_mail_go_out(stage, mail)
 
 
 async def _sign_all(stage: Stage) -> None:
@@ -194,7 +195,7 @@ async def _introduce(stage: Stage, pair: dict[str, Any]) -> None:
     )
 
 
-async def _let_mail_go_out(stage: Stage) -> None:
+async def _let_mail_go_out(stage: Stage, mail: Path) -> None:
     # Whoever is asleep gets their mail in their own morning: let one pass for everybody.
     for _ in range(3):
         await stage.forward(hours=6)
@@ -202,7 +203,7 @@ async def _let_mail_go_out(stage: Stage) -> None:
 
         async def still() -> bool:
             nonlocal before
-            after = mailbox.count(stage.platform.mail)
+            after = mailbox.count(mail)
             before, quiet = after, after == before
             return quiet
 

@@ -20,16 +20,16 @@ async def play(stage: Stage) -> None:
     with stage.step("1  Four organizations join, each with its own token issuer"):
         await stage.forward(hours=_until_monday(await stage.now()))
         for partner in stage.partners:
-            await _register(stage, partner)
+            await register(stage, partner)
         stage.say(", ".join(partner.name for partner in stage.partners))
     with stage.step("2  They bring their people from spreadsheets, wrong rows and all"):
         for partner in stage.partners:
-            await _import(stage, partner)
+            await bring_people(stage, partner)
         await meet_everybody(stage)
     with stage.step("3  A joint cohort is drafted, accepted by every partner, and opens"):
-        await _open(stage)
+        await open_cohort(stage)
     with stage.step("4  Everybody is invited and enrols"):
-        await _enrol(stage)
+        await enrol_everybody(stage)
     with stage.step("5  Registration closes; everybody is matched at once"):
         await stage.forward(hours=7 * 24)
         await stage.cohort_is("CLOSED")
@@ -38,7 +38,7 @@ async def play(stage: Stage) -> None:
         stage.say("the organizers looked it through and published the proposals")
 
 
-async def match(stage: Stage) -> dict[str, Any]:
+async def match(stage: Stage, *, within: float = 60) -> dict[str, Any]:
     """Queue a run and follow it to its end; the run."""
     asked = await stage.admin().do("requestMatching", {"cohortId": stage.cohort_id}, want="... on MatchRun { id }")
     stage.run_ids.append(asked["id"])
@@ -57,7 +57,7 @@ async def match(stage: Stage) -> dict[str, Any]:
             stage.say(f"[dim]{run['progress']:4.0%}  {run['stage']}[/dim]")
         return run if run["status"] in ("COMPLETED", "FAILED", "CANCELLED") else None
 
-    run: dict[str, Any] = await until(ended, what="the match run has ended", within=60, every=0.15)
+    run: dict[str, Any] = await until(ended, what="the match run has ended", within=within, every=0.15)
     if run["status"] != "COMPLETED":
         raise StepFailed(f"the match run {run['status'].lower()}: {run['error']}")
     stage.say(
@@ -80,13 +80,14 @@ async def match(stage: Stage) -> dict[str, Any]:
     return run
 
 
-async def _register(stage: Stage, partner: Partner) -> None:
+async def register(stage: Stage, partner: Partner) -> None:
+    """One partner organization, by the operator."""
     answer = await stage.operator.do(
         "registerOrganization",
         {
             "slug": partner.slug,
             "name": partner.name,
-            "issuer": f"https://dev.viceversa.local/{partner.slug}",
+            "issuer": stage.door.issuer_of(partner.slug),
             "admins": list(partner.admins),
             "adminEmails": list(partner.admin_emails),
             "locale": partner.locale,
@@ -98,7 +99,8 @@ async def _register(stage: Stage, partner: Partner) -> None:
     stage.organizations[partner.slug] = answer["id"]
 
 
-async def _import(stage: Stage, partner: Partner) -> None:
+async def bring_people(stage: Stage, partner: Partner) -> None:
+    """A partner's file: the dry run, then the import."""
     admin = stage.admin(partner)
     content = base64.b64encode(partner.content).decode()
     preview = await admin.ask(
@@ -158,7 +160,8 @@ async def meet_everybody(stage: Stage) -> None:
     stage.say(f"{len(stage.people)} people can now sign in with their own organization's tokens")
 
 
-async def _open(stage: Stage) -> None:
+async def open_cohort(stage: Stage) -> None:
+    """A joint cohort that every partner accepted."""
     now = await stage.now()
     drafted = await stage.admin().do(
         "draftCohort",
@@ -197,7 +200,8 @@ async def _open(stage: Stage) -> None:
     await stage.cohort_is("OPEN")
 
 
-async def _enrol(stage: Stage) -> None:
+async def enrol_everybody(stage: Stage) -> None:
+    """Everybody is invited, and takes part as their row of the file says."""
     for partner in stage.partners:
         await stage.admin(partner).do("invitePeople", {"cohortId": stage.cohort_id})
     answers = await all_at_once([partial(_take_part, stage, somebody) for somebody in stage.people.values()])

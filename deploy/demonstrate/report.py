@@ -10,6 +10,7 @@ from rich.table import Table
 
 from deploy import inspect_broker, mailbox
 from deploy.demonstrate.stage import Stage
+from deploy.local import Platform
 
 _SHOWN_PAIRS = 3
 _PAIR = (
@@ -24,7 +25,7 @@ _REPORT = (
 )
 
 
-async def show(stage: Stage) -> dict[str, Any]:
+async def show(stage: Stage, running: Platform) -> dict[str, Any]:
     """Print it all; the figures of the result line."""
     stage.console.rule("What came of it")
     cohort = await stage.cohort(_REPORT)
@@ -35,9 +36,9 @@ async def show(stage: Stage) -> dict[str, Any]:
         member = stage.people[pair["members"][0]["person"]["id"]]
         seen = await member.client.ask(f"query ($id: ID!) {{ pair(id: $id) {{ {_PAIR} }} }}", id=pair["id"])
         _pair(stage, seen["pair"])
-    facts = await asyncio.to_thread(inspect_broker.ends, stage.platform.infrastructure.kafka_bootstrap)
-    mails = mailbox.count(stage.platform.mail)
-    doubled = mailbox.doubled(stage.platform.mail)
+    facts = await asyncio.to_thread(inspect_broker.ends, running.infrastructure.kafka_bootstrap)
+    mails = mailbox.count(running.mail)
+    doubled = mailbox.doubled(running.mail)
     _figures(stage, facts, mails=mails, doubled=len(doubled))
     return {
         "people": len(stage.people),
@@ -117,7 +118,7 @@ def _figures(stage: Stage, facts: dict[str, int], *, mails: int, doubled: int) -
     )
     stage.console.print(f"  memory of the whole platform: {_memory_mb()} MB")
     stage.console.print(
-        f"  GraphiQL is at {stage.platform.gateway_url}/graphql while a platform runs: [bold]make up[/bold] keeps one running"
+        f"  GraphiQL is at {stage.door.gateway_url}/graphql while a platform runs: [bold]make up[/bold] keeps one running"
     )
 
 

@@ -7,14 +7,27 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
 from rich.console import Console
 
 from deploy.demonstrate.client import Client, until
 from deploy.demonstrate.partners import Partner
-from deploy.local import Platform
+
+
+class Door(Protocol):
+    """The way into a platform: where GraphQL is, and tokens of everybody's issuer."""
+
+    @property
+    def gateway_url(self) -> str:
+        """The base URL of the gateway."""
+
+    def issuer_of(self, organization: str) -> str:
+        """The token issuer of an organization (its slug)."""
+
+    def token(self, organization: str, subject: str) -> str:
+        """An access token for a subject of an organization, or of `operator`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +44,9 @@ class Somebody:
 
 @dataclass
 class Stage:
-    """The platform, everybody's clients, and what the demonstration found so far."""
+    """The way in, everybody's clients, and what the demonstration found so far."""
 
-    platform: Platform
+    door: Door
     http: httpx.AsyncClient
     console: Console
     partners: list[Partner]
@@ -48,7 +61,7 @@ class Stage:
 
     def client(self, organization: str, subject: str) -> Client:
         """Somebody's client, with a token of their organization's issuer."""
-        return Client(self.http, self.platform.gateway_url, self.platform.token(organization, subject), subject)
+        return Client(self.http, self.door.gateway_url, self.door.token(organization, subject), subject)
 
     def admin(self, partner: Partner | None = None) -> Client:
         """The first admin of a partner; of the first partner when none is named."""

@@ -6,11 +6,11 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -31,7 +31,8 @@ from contracts.profiles import TOPIC, Profile, ProfileUpdated, SaveProfile
 from deploy.embedded import Broker, Child, Infrastructure, free_port, start, start_broker
 from deploy.provision import ServiceDsns, provision
 from tests.chassis import probe_service
-from tests.probes import Topics, eventually
+from tests.containers.engine import Containers
+from tests.probes import CONTAINERS, Topics, eventually
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRET = "a secret of forty characters for tests.."
@@ -39,6 +40,7 @@ ORG, OTHER_ORG = UUID(int=1), UUID(int=2)
 ADMIN = Actor(roles=(Role.ADMIN,), organization_id=ORG, subject="admin")
 OPERATOR = Actor(roles=(Role.OPERATOR,), subject="operator")
 PARTITIONS = 4
+SESSION_SECONDS = 6  # of the group on a real broker, which allows no shorter ones
 
 _EMPTY = (
     "TRUNCATE outbox, unpublished, inbox, parked, command_log, consumer_generation, person, effect, card, rebuild.card "
@@ -144,21 +146,69 @@ async def database(rows: Rows, probe_dsns: ServiceDsns) -> AsyncIterator[Databas
 # ---- broker ------------------------------------------------------------------------------------------------------------
 
 
+class StoppableBroker(Protocol):
+    """What both brokers can be told: the embedded one, and Apache Kafka in a container."""
+
+    def kill(self) -> None:
+        """SIGKILL; nothing when it does not run."""
+
+    def start_again(self) -> None:
+        """Start what was killed, at the same address; returns when it answers."""
+
+    def pause(self) -> None:
+        """It stands still."""
+
+    def resume(self) -> None:
+        """It goes on."""
+
+
 @dataclass
-class Kafka:
-    """A broker of this test's own, with all topics."""
+class EmbeddedBroker:
+    """A broker of this test's own: it starts in 50 ms."""
 
     broker: Broker
+
+    def kill(self) -> None:
+        self.broker.kill()
+
+    def start_again(self) -> None:
+        self.broker = start_broker(self.broker.port)
+
+    def pause(self) -> None:
+        self.broker.child.process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self.broker.child.process.send_signal(signal.SIGCONT)
+
+
+@dataclass
+class Kafka:
+    """A broker with all topics and nothing on them, which a test may stop, kill and forget."""
+
+    broker: StoppableBroker
     bootstrap: str
     topics: Topics
     settings: BrokerSettings
     publishers: list[Publisher] = field(default_factory=list)
 
+    async def kill(self) -> None:
+        """SIGKILL, as a crash would."""
+        await asyncio.to_thread(self.broker.kill)
+
     async def restart(self) -> None:
-        """End it and start it again on the same port; the embedded broker has forgotten everything, so topics are made anew."""
-        self.broker.kill()
-        self.broker = await asyncio.to_thread(start_broker, self.broker.port)
+        """End it and start it again at the same address; the embedded broker has forgotten everything, so topics are made anew."""
+        await self.kill()
+        await asyncio.to_thread(self.broker.start_again)
         await asyncio.to_thread(create_topics, self.bootstrap)
+
+    @asynccontextmanager
+    async def paused(self) -> AsyncIterator[None]:
+        """It stands still inside the block: connections stay open and nothing is answered."""
+        await asyncio.to_thread(self.broker.pause)
+        try:
+            yield
+        finally:
+            await asyncio.to_thread(self.broker.resume)
 
     async def committed(self, group: str = "viceversa-probe", topic: str = TOPIC) -> int:
         """How many records of a topic the group has committed."""
@@ -194,16 +244,29 @@ def create_topics(bootstrap: str) -> None:
 
 
 @pytest.fixture
-async def kafka() -> AsyncIterator[Kafka]:
+async def kafka(infrastructure: Infrastructure) -> AsyncIterator[Kafka]:
     """A broker that this test may stop, kill and forget."""
-    broker = await asyncio.to_thread(start_broker)
-    await asyncio.to_thread(create_topics, broker.bootstrap)
-    settings = broker_settings(bootstrap=broker.bootstrap, embedded=True)
-    made = Kafka(broker, broker.bootstrap, Topics(broker.bootstrap), settings)
-    yield made
-    for publisher in made.publishers:
-        await publisher.close()
-    made.broker.stop()
+    with _a_broker(infrastructure) as (broker, bootstrap):
+        await asyncio.to_thread(create_topics, bootstrap)
+        settings = broker_settings(bootstrap=bootstrap, embedded=not CONTAINERS, session_seconds=SESSION_SECONDS)
+        made = Kafka(broker, bootstrap, Topics(bootstrap), settings)
+        yield made
+        for publisher in made.publishers:
+            await publisher.close()
+
+
+@contextmanager
+def _a_broker(infrastructure: Infrastructure) -> Iterator[tuple[StoppableBroker, str]]:
+    if isinstance(infrastructure, Containers):
+        # One for all tests, since it starts in seconds: what an earlier test left on it goes.
+        infrastructure.kafka.clean()
+        yield infrastructure.kafka, infrastructure.kafka_bootstrap
+        return
+    embedded = EmbeddedBroker(start_broker())
+    try:
+        yield embedded, embedded.broker.bootstrap
+    finally:
+        embedded.broker.stop()
 
 
 # ---- the service -------------------------------------------------------------------------------------------------------
@@ -212,7 +275,8 @@ async def kafka() -> AsyncIterator[Kafka]:
 def environment(dsns: ServiceDsns, kafka: str) -> dict[str, str]:
     """The variables that the probe needs."""
     return {
-        "VICEVERSA_MODE": "embedded",
+        "VICEVERSA_MODE": "deployed" if CONTAINERS else "embedded",
+        "VICEVERSA_KAFKA_SESSION_SECONDS": str(SESSION_SECONDS),
         "VICEVERSA_DATABASE_URL": dsns.app,
         "VICEVERSA_KAFKA": kafka,
         "VICEVERSA_INTERNAL_SECRET": SECRET,

@@ -12,7 +12,7 @@ from chassis.database import Database
 from chassis.service import execute
 from contracts.profiles import CONTACTS
 from tests.chassis import probe_service
-from tests.chassis.conftest import ADMIN, Kafka, Parts, Rows, Start, paused, record_of, save, updated, words
+from tests.chassis.conftest import ADMIN, Kafka, Parts, Rows, Start, record_of, save, updated, words
 from tests.chassis.probe_service import Levers
 from tests.probes import eventually
 
@@ -172,15 +172,15 @@ class TestBroker:
         part.run_relay()
         await execute(SPEC, database, save("before"), actor=ADMIN)
         await greeted(rows, 1)
-        async with paused(kafka.broker.child):
+        async with kafka.paused():
             await execute(SPEC, database, save("meanwhile"), actor=ADMIN)
-            await asyncio.sleep(3)  # longer than the group's session
+            await asyncio.sleep(kafka.settings.session_timeout_ms / 1000 + 1)  # longer than the group's session
         await greeted(rows, 2, within=30)
 
     async def test_may_come_later_than_the_service(
         self, rows: Rows, kafka: Kafka, parts: Callable[..., Parts], database: Database
     ) -> None:
-        kafka.broker.kill()
+        await kafka.kill()
         part = parts()
         part.run_consumer()
         part.run_relay()

@@ -227,7 +227,7 @@ class TestUndecodable:
     async def test_bytes_wait_while_the_broker_is_away(self, database: Database, rows: Rows, kafka: Kafka) -> None:
         inbox = inbox_of(database)
         inbox.publisher = kafka.publisher()
-        kafka.broker.kill()
+        await kafka.kill()
         bad = record_of(updated("Ann"), offset=7)._replace(value=b"?")
         with pytest.raises(Postponed):
             await inbox.take([bad])

@@ -15,7 +15,7 @@ from chassis.service import Tick, execute, tick
 from contracts.base import SYSTEM, facts
 from contracts.profiles import TOPIC, ProfileUpdated
 from tests.chassis import probe_service
-from tests.chassis.conftest import ADMIN, Kafka, Parts, Rows, paused, save, updated
+from tests.chassis.conftest import ADMIN, Kafka, Parts, Rows, save, updated
 from tests.probes import Record, eventually
 
 SPEC = probe_service.app.spec
@@ -147,7 +147,7 @@ class TestRelay:
         relay = parts().run_relay()
         await execute(SPEC, database, save("before"), actor=ADMIN)
         await everything_published(rows)
-        async with paused(kafka.broker.child):
+        async with kafka.paused():
             await execute(SPEC, database, save("meanwhile"), actor=ADMIN)
             await eventually(lambda: not relay.publisher.reachable, describe="the relay notices", within=15)
             assert await unpublished(rows) == 1
@@ -161,7 +161,7 @@ class TestRelay:
         parts().run_relay()
         await execute(SPEC, database, save("before"), actor=ADMIN)
         await everything_published(rows)
-        kafka.broker.kill()
+        await kafka.kill()
         await execute(SPEC, database, save("meanwhile"), actor=ADMIN)
         await kafka.restart()
         await everything_published(rows)
@@ -206,7 +206,7 @@ class TestRelay:
     ) -> None:
         await execute(SPEC, database, save(), actor=ADMIN)
         await rows.all("UPDATE outbox SET recorded_at = now() - interval '1 hour'")
-        kafka.broker.kill()
+        await kafka.kill()
         relay = parts().run_relay()
         await eventually(lambda: 3599 < relay.oldest_seconds < 3700, describe="an hour")
         await kafka.restart()

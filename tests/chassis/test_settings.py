@@ -57,6 +57,8 @@ class TestSettings:
             ("LOG_LEVEL", "loud", "write one of debug, info, warning, error"),
             ("TRACE_RATIO", "1.5", "from 0 to 1"),
             ("TRACE_RATIO", "half", "from 0 to 1"),
+            ("KAFKA_SESSION_SECONDS", "5", "from 6 to 300"),
+            ("KAFKA_SESSION_SECONDS", "a while", "from 6 to 300"),
             ("KAFKA_SECURITY_PROTOCOL", "TLS", "write one of PLAINTEXT, SSL"),
             ("KAFKA_SECURITY_PROTOCOL", "SASL_SSL", "VICEVERSA_KAFKA_USERNAME is not set"),
             ("KAFKA_SASL_MECHANISM", "GSSAPI", "write one of PLAIN"),

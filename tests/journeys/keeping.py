@@ -15,7 +15,8 @@ import httpx
 import psutil
 
 from deploy.embedded import free_port
-from deploy.local import ROOT, STATE, Platform, attach
+from deploy.local import Platform, attach
+from deploy.places import ROOT, STATE
 
 
 class Keeper:

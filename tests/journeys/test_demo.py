@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from deploy.local import ROOT
+from deploy.places import ROOT
 
 
 def test_the_demo_plays_the_whole_loop_and_leaves_nothing_behind(tmp_path: Path) -> None:

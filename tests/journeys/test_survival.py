@@ -50,20 +50,21 @@ async def test_a_kill_of_everything_loses_and_doubles_nothing(tmp_path: Path) ->
             sent = await _accept_until_killed(stage, proposals, kill=platform.kill_everything)
             first = stage
 
-        async with a_stage(await asyncio.to_thread(platform.start), before=first) as stage:
+        running = await asyncio.to_thread(platform.start)
+        async with a_stage(running, before=first) as stage:
             # Each client repeats what it has no answer to, under the same command id.
             await all_at_once([partial(_accept, stage, *each) for each in sent])
             accepted = {pair_id for pair_id, _, _ in sent}
             await eventually(
-                lambda: _agreements(stage, len(accepted)), describe="every accepted pair has an agreement", within=30
+                lambda: _agreements(running, len(accepted)), describe="every accepted pair has an agreement", within=30
             )
             assert len(await stage.pairs(status=["ACCEPTED"], fields=_PAIR)) == len(accepted)
-            await _nothing_is_lost(stage.platform)
+            await _nothing_is_lost(running)
             said = (platform.data_dir / "up.log").read_text()
             assert "will be published again" in said, "the kill left nothing unconfirmed: it proves nothing"
-            await _mail_is_quiet(stage)
-            assert mailbox.doubled(stage.platform.mail) == {}
-            topics = Topics(stage.platform.infrastructure.kafka_bootstrap)
+            await _mail_is_quiet(running)
+            assert mailbox.doubled(running.mail) == {}
+            topics = Topics(running.infrastructure.kafka_bootstrap)
             assert await topics.read("viceversa.feedback"), "an independent client sees the facts on the topics"
 
 
@@ -98,8 +99,8 @@ async def _accept(stage: Stage, pair_id: str, person_id: str, command_id: str) -
     await stage.people[person_id].client.do("acceptPair", {"pairId": pair_id, "commandId": command_id})
 
 
-async def _agreements(stage: Stage, count: int) -> bool:
-    dsn = stage.platform.infrastructure.postgres_admin_dsn
+async def _agreements(running: Platform, count: int) -> bool:
+    dsn = running.infrastructure.postgres_admin_dsn
     connection = await asyncpg.connect(dsn, database="viceversa_feedback")
     try:
         return bool(await connection.fetchval("SELECT count(*) FROM agreement") == count)
@@ -127,11 +128,11 @@ async def _nothing_is_lost(running: Platform) -> None:
     await eventually(unconfirmed, describe="every fact reached every consumer", within=30, every=0.5)
 
 
-async def _mail_is_quiet(stage: Stage) -> None:
+async def _mail_is_quiet(running: Platform) -> None:
     counts: list[int] = []
 
     def quiet() -> bool:
-        counts.append(mailbox.count(stage.platform.mail))
+        counts.append(mailbox.count(running.mail))
         return len(counts) > 4 and len(set(counts[-4:])) == 1
 
     await eventually(quiet, describe="the mail server has nothing more to take", within=30, every=0.5)

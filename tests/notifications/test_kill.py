@@ -15,6 +15,7 @@ import pytest
 
 from chassis.clock import SharedClock
 from contracts.notifications import DeliveryStatus
+from deploy.embedded import free_port
 from deploy.mailbox import doubled, mail_server, messages
 from services.notifications.domain.mail import DOUBTFUL
 from tests.notifications.builders import NOON, World
@@ -57,7 +58,7 @@ async def test_no_mail_twice_and_the_truth_about_each(service: Service, tmp_path
     SharedClock(clock).forward(NOON - datetime.now(UTC))
     post = tmp_path / "mail"
     log = tmp_path / "worker.log"
-    with mail_server(post) as smtp_url:
+    with mail_server(post, port=free_port()) as smtp_url:
         environment = {**{key: value for key, value in os.environ.items() if not key.startswith("VICEVERSA_")}} | {
             f"VICEVERSA_{name}": value
             for name, value in {

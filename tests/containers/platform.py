@@ -1,0 +1,82 @@
+"""The whole platform from our compose files, with the production overlay, in a compose project of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from deploy.settings_file import settings_file
+
+ROOT = Path(__file__).resolve().parents[2]
+COMPOSE_FILES = (
+    "--file=deploy/compose.yaml",
+    "--file=deploy/compose.production.yaml",
+    "--file=tests/containers/compose.tests.yaml",
+)
+
+
+def docker(*arguments: str, within: float = 300, environment: Mapping[str, str] | None = None) -> str:
+    """What a docker command prints; AssertionError with its errors when it fails."""
+    done = subprocess.run(
+        ["docker", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+        timeout=within,
+        env={**os.environ, **(environment or {})},
+    )
+    assert done.returncode == 0, f"docker {' '.join(arguments)}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+    return done.stdout
+
+
+@dataclass(frozen=True)
+class ComposedPlatform:
+    """A running compose project."""
+
+    project: str
+    env_file: Path
+
+    def compose(self, *arguments: str, within: float = 300) -> str:
+        """What `docker compose …` prints for this project; AssertionError when it fails."""
+        return docker(
+            "compose", *COMPOSE_FILES, "-p", self.project, "--env-file", str(self.env_file), *arguments, within=within
+        )
+
+    def containers(self, service: str) -> list[str]:
+        """The ids of a service's containers."""
+        return self.compose("ps", "-q", service).split()
+
+    def run_python(self, service: str, program: str, **environment: str) -> str:
+        """What a Python program prints in a new container of a service."""
+        given = [part for name, value in environment.items() for part in ("-e", f"{name}={value}")]
+        return self.compose("run", "--rm", "-T", *given, "--entrypoint", "python", service, "-c", program)
+
+    def settings(self) -> dict[str, str]:
+        """The settings file as a dictionary."""
+        lines = [line.partition("=") for line in self.env_file.read_text().splitlines() if "=" in line]
+        return {name: value.strip('"') for name, _, value in lines if not name.startswith("#")}
+
+
+@contextmanager
+def composed(folder: Path, *, scale: dict[str, int]) -> Iterator[ComposedPlatform]:
+    """The platform of a trial while the block runs, every service ready; nothing of it stays."""
+    env_file = folder / "platform.env"
+    env_file.write_text(settings_file(trial=True))
+    platform = ComposedPlatform(f"viceversa-tests-{os.getpid()}", env_file)
+    try:
+        platform.compose("--profile", "trial", "build", "-q", within=600)
+        scaled = [f"--scale={name}={count}" for name, count in scale.items()]
+        try:
+            platform.compose("--profile", "trial", "up", "-d", "--wait", *scaled, within=400)
+        except AssertionError as failed:
+            raise AssertionError(
+                f"{failed}\n{platform.compose('ps', '-a')}\n{platform.compose('logs', '--tail=12')}"
+            ) from failed
+        yield platform
+    finally:
+        platform.compose("--profile", "trial", "--profile", "demo", "--profile", "operate", "down", "-v", "-t", "5")

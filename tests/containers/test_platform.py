@@ -1,0 +1,184 @@
+"""The platform as operators start it: the compose files with the production overlay, and two replicas of each service."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from deploy.principals import ACCESS
+from tests.containers.platform import ComposedPlatform, composed, docker
+
+pytestmark = pytest.mark.container
+
+SERVICES = ("profiles", "matching", "feedback", "notifications", "gateway")
+_AS = "VICEVERSA_KAFKA_USERNAME"
+_TRY = """
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from deploy.principals import client_options
+def outcome(action):
+    try:
+        action()
+    except Exception as error:
+        return type(error).__name__
+    return 'done'
+def write(topic):
+    producer = KafkaProducer(bootstrap_servers='kafka:9092', max_block_ms=10_000, bootstrap_timeout_ms=6_000, **client_options())
+    producer.send(topic, b'not a fact', key=b'nobody').get(timeout=10)
+def read(topic):
+    consumer = KafkaConsumer(bootstrap_servers='kafka:9092', **client_options())
+    consumer.assign([TopicPartition(topic, number) for number in range(6)])
+    consumer.seek_to_beginning()
+    assert consumer.poll(timeout_ms=8_000), 'nothing came'
+"""
+
+
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ComposedPlatform]:
+    """Two replicas of each service, ready."""
+    with composed(tmp_path_factory.mktemp("platform"), scale=dict.fromkeys(SERVICES, 2)) as running:
+        yield running
+
+
+def test_takes_the_cohort_of_the_demonstration(platform: ComposedPlatform) -> None:
+    last = platform.compose("run", "--rm", "-T", "demo").strip().splitlines()[-1]
+    result = json.loads(last.removeprefix("RESULT "))
+    assert result["organizations"] == 4
+    assert result["people"] >= 150
+    assert result["pairs"] >= 40
+    assert "every service is ready" in platform.compose("run", "--rm", "-T", "operate", "doctor")
+    print(docker("stats", "--no-stream", "--format", "{{.Name}} {{.MemUsage}}"))
+
+
+def test_sends_every_mail_once(platform: ComposedPlatform) -> None:
+    counted = platform.compose(
+        "exec",
+        "-T",
+        "mail",
+        "python",
+        "-c",
+        "from pathlib import Path; from deploy.mailbox import count, doubled; "
+        "box = Path('/var/lib/viceversa/mail'); print(count(box), len(doubled(box)))",
+    )
+    mails, doubled = map(int, counted.split())
+    assert mails > 0
+    assert doubled == 0
+
+
+def test_shares_the_topics_among_replicas(platform: ComposedPlatform) -> None:
+    program = """
+from kafka import KafkaAdminClient
+from deploy.principals import client_options
+admin = KafkaAdminClient(bootstrap_servers='kafka:9092', **client_options())
+for name in ('matching', 'feedback', 'notifications', 'gateway'):
+    described = admin.describe_groups([f'viceversa-{name}'])
+    group = described[f'viceversa-{name}'] if isinstance(described, dict) else described[0]
+    print(name, len(group['members']))
+"""
+    members = dict(line.split() for line in platform.run_python("operate", program).strip().splitlines())
+    assert members == dict.fromkeys(("matching", "feedback", "notifications", "gateway"), "2")
+
+
+def test_traces_reach_the_collector(platform: ComposedPlatform) -> None:
+    assert "/v1/traces application/x-protobuf" in platform.compose("logs", "collector")
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_runs_hardened(platform: ComposedPlatform, service: str) -> None:
+    for container in platform.containers(service):
+        (seen,) = json.loads(docker("inspect", container))
+        host = seen["HostConfig"]
+        assert host["ReadonlyRootfs"]
+        assert host["CapDrop"] == ["ALL"]
+        assert "no-new-privileges:true" in host["SecurityOpt"]
+        assert 0 < host["Memory"] <= 2 << 30
+        assert host["PidsLimit"] > 0
+        status = docker("exec", container, "cat", "/proc/1/status")
+        facts = dict(line.split(":", 1) for line in status.splitlines() if ":" in line)
+        assert {int(facts[f"Cap{kind}"], 16) for kind in ("Inh", "Prm", "Eff", "Bnd", "Amb")} == {0}
+        assert facts["NoNewPrivs"].strip() == "1"
+        assert "0" not in facts["Uid"].split()
+
+
+@pytest.mark.parametrize("service", ["profiles", "gateway"])
+def test_is_let_into_its_own_database_alone(platform: ComposedPlatform, service: str) -> None:
+    program = (
+        "import asyncio, asyncpg, os, sys\n"
+        "url = os.environ['VICEVERSA_DATABASE_URL']\n"
+        "async def main():\n"
+        "    await (await asyncpg.connect(url)).close()\n"
+        "    for other in ('matching', 'postgres'):\n"
+        "        try:\n"
+        "            connection = await asyncpg.connect(url.rpartition('/')[0] + '/' + "
+        "('viceversa_matching' if other == 'matching' else other))\n"
+        "        except asyncpg.InsufficientPrivilegeError:\n"
+        "            print(other, 'refused')\n"
+        "        else:\n"
+        "            tables = await connection.fetchval(\"select count(*) from pg_tables where schemaname = 'public'\")\n"
+        "            print(other, 'open', tables)\n"
+        "asyncio.run(main())\n"
+    )
+    said = platform.compose("exec", "-T", service, "python", "-c", program)
+    assert "matching refused" in said
+
+
+class TestPrincipal:
+    def test_writes_its_own_topics_alone(self, platform: ComposedPlatform) -> None:
+        asked = ["viceversa.matching.dead", *(topic for each in ACCESS.values() for topic in each.writes)]
+        program = _TRY + f"\nfor topic in {asked!r}:\n    print(topic, outcome(lambda: write(topic)))\n"
+        secrets = platform.settings()
+        said = platform.run_python(
+            "operate",
+            program,
+            VICEVERSA_KAFKA_SASL_MECHANISM="SCRAM-SHA-512",
+            VICEVERSA_KAFKA_USERNAME="feedback",
+            VICEVERSA_KAFKA_PASSWORD=secrets["VICEVERSA_FEEDBACK_KAFKA_PASSWORD"],
+        )
+        outcomes = dict(line.split() for line in said.strip().splitlines())
+        # The last one is a real write, and the record is no fact: its readers pass over it.
+        assert outcomes.pop("viceversa.feedback") == "done"
+        assert outcomes.pop("viceversa.matching.dead") == "done", "beside what it reads"
+        assert set(outcomes.values()) == {"TopicAuthorizationFailedError"}, outcomes
+
+    def test_reads_what_it_consumes_alone(self, platform: ComposedPlatform) -> None:
+        program = (
+            _TRY
+            + "\nfor topic in ('viceversa.matching', 'viceversa.contacts'):\n    print(topic, outcome(lambda: read(topic)))\n"
+        )
+        said = platform.run_python(
+            "operate",
+            program,
+            VICEVERSA_KAFKA_SASL_MECHANISM="SCRAM-SHA-512",
+            VICEVERSA_KAFKA_USERNAME="feedback",
+            VICEVERSA_KAFKA_PASSWORD=platform.settings()["VICEVERSA_FEEDBACK_KAFKA_PASSWORD"],
+        )
+        outcomes = dict(line.split() for line in said.strip().splitlines())
+        assert outcomes["viceversa.matching"] == "done"
+        # There are contacts on it; the client either says that it may not, or gets nothing.
+        assert outcomes["viceversa.contacts"] in ("TopicAuthorizationFailedError", "AssertionError")
+
+    @pytest.mark.parametrize(
+        ("protocol", "password"), [("SASL_PLAINTEXT", "wrong"), ("PLAINTEXT", "")], ids=["wrong password", "nobody"]
+    )
+    def test_is_asked_who_it_is(self, platform: ComposedPlatform, protocol: str, password: str) -> None:
+        program = _TRY + "\nprint(outcome(lambda: write('viceversa.feedback')))\n"
+        said = platform.run_python(
+            "operate",
+            program,
+            VICEVERSA_KAFKA_SECURITY_PROTOCOL=protocol,
+            VICEVERSA_KAFKA_SASL_MECHANISM="SCRAM-SHA-512",
+            VICEVERSA_KAFKA_USERNAME="feedback",
+            VICEVERSA_KAFKA_PASSWORD=password,
+        )
+        assert said.strip() != "done"
+
+
+def test_health_check_tells_the_truth(platform: ComposedPlatform) -> None:
+    check = ("exec", "-T", "matching", "python", "-IS", "/opt/healthcheck.py")
+    assert '"ready":true' in platform.compose(*check)
+    (broker,) = platform.containers("kafka")
+    docker("pause", broker)
+    try:
+        with pytest.raises(AssertionError, match=r"kafka:9092 does not answer"):
+            platform.compose(*check)
+    finally:
+        docker("unpause", broker)
