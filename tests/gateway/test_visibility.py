@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from graphql import GraphQLObjectType, build_schema, get_named_type, is_leaf_type, is_required_argument
@@ -12,7 +12,7 @@ from chassis.service import react
 from contracts import feedback
 from contracts.base import Actor, Event
 from contracts.feedback import FeedbackStatus, IntroductionAdvanced, IntroductionStatus
-from contracts.matching import EnrolmentStatus, MatchRun, PairStatus, RunStatus
+from contracts.matching import EnrolmentStatus, MatchRun, PairStatus, RoundPlan, RunStatus
 from contracts.profiles import Consent, Organization, ProposedField, Purpose
 from gateway.app import app
 from gateway.schema import sdl
@@ -393,7 +393,7 @@ def crawls() -> dict[str, str]:
 
 CRAWLS = crawls()
 # Which kind of object a fact is about, by the state that it carries.
-STATES = {name.lower(): name for name in CRAWLS} | {"profile": "Person", "run": "MatchRun"}
+STATES = {name.lower(): name for name in CRAWLS} | {"profile": "Person", "run": "MatchRun", "plan": "RoundPlan"}
 
 
 class TestCanaries:
@@ -401,7 +401,9 @@ class TestCanaries:
         world = a_world(PairStatus.ACTIVE)
         note, pulse = a_notification(world.ada), a_feedback(world.pair, usefulness=4, status=FeedbackStatus.SUBMITTED)
         meeting = a_session(world.pair)
-        facts = [*world.facts(), *of_the_pair(world), *world.ledger.of(note, pulse, meeting)]
+        two = world.pair.members[0].person_id, world.pair.members[1].person_id
+        rounds = RoundPlan(plan_id=uuid4(), cohort_id=world.pair.cohort_id, rounds=((two,),))
+        facts = [*world.facts(), *of_the_pair(world), *world.ledger.of(note, pulse, meeting, rounds)]
         await tell(*facts)
         ids = {(fact.key, kind) for fact in facts for state, kind in STATES.items() if hasattr(fact, state)}
         assert {kind for _, kind in ids} >= set(CRAWLS) - {"Introduction"}

@@ -18,6 +18,7 @@ from contracts.matching import (
     CohortStatus,
     Enrolment,
     EnrolmentRole,
+    Keep,
     Partner,
     Rule,
     RuleKind,
@@ -334,6 +335,6 @@ class TestRules:
 def test_engine_and_contract_speak_the_same_reasons_rules_and_roles() -> None:
     from services.matching.engine.scoring.rules import KINDS
 
-    reasons = {value for name, value in vars(model).items() if name.isupper() and isinstance(value, str)}
-    assert reasons == {reason.value for reason in UnmatchedReason} | {role.value for role in EnrolmentRole}
+    words = {value for name, value in vars(model).items() if name.isupper() and isinstance(value, str)}
+    assert words == {each.value for kind in (UnmatchedReason, EnrolmentRole, Keep) for each in kind}
     assert set(KINDS) == {kind.value for kind in RuleKind}
