@@ -5,8 +5,8 @@ import asyncio
 import numpy as np
 
 from deploy.demonstrate import vectors
+from services.matching.domain.candidates import digest_of
 from services.matching.jobs.meaning import vectors_in
-from services.matching.store import digest_of
 
 
 def test_every_text_of_the_demonstration_is_in_the_file() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from uuid import UUID
@@ -50,6 +51,11 @@ def texts_of(candidate: Candidate) -> tuple[str, ...]:
     offers = {offer.text.strip() for offer in candidate.offers}
     needs = {need.text.strip() for need in candidate.needs}
     return tuple(sorted((offers | needs) - {""}))
+
+
+def digest_of(text: str) -> bytes:
+    """What stands for a text: 32 bytes."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
 
 
 def allows_matching(consent: Consent | None, *, now: datetime) -> bool:

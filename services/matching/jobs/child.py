@@ -5,7 +5,6 @@ In: one order (see ``frames``); the pipe stays open, and its end means that the 
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sys
 import threading
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from services.matching.domain.candidates import digest_of
 from services.matching.engine.model import RulesContradict, Snapshot
 from services.matching.jobs.frames import LENGTH, SERVER, Line, Meaning, Order, framed, texts_of
 
@@ -105,7 +105,7 @@ def _know(kept: Kept, texts: Sequence[str], order: Order) -> None:
 
     for text in texts:
         for model, vectors in order.vectors.items():
-            vector = vectors.get(_digest(text))
+            vector = vectors.get(digest_of(text))
             if vector is not None:
                 kept.known[model, readable(text)] = vector
 
@@ -118,12 +118,8 @@ def _by_digest(kept: Kept, texts: Sequence[str]) -> dict[str, dict[bytes, bytes]
         for model in {model for model, _ in kept.added}:
             vector = kept.added.get((model, readable(text)))
             if vector is not None:
-                found.setdefault(model, {})[_digest(text)] = vector
+                found.setdefault(model, {})[digest_of(text)] = vector
     return found
-
-
-def _digest(text: str) -> bytes:
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
 
 
 def _end_with_parent() -> None:

@@ -56,7 +56,6 @@ from services.matching.store.save import LostUpdate, add_cohort, save
 from services.matching.store.tables import metadata
 from services.matching.store.vectors import (
     Unread,
-    digest_of,
     forget_vectors,
     mark_read,
     save_vectors,
@@ -78,7 +77,6 @@ __all__ = [
     "claim_run",
     "cohorts_with_rounds_of",
     "current_facts",
-    "digest_of",
     "due_cohorts",
     "due_proposals",
     "enrolments_of_cohort",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from uuid import UUID
@@ -12,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from chassis.database import Transaction
-from services.matching.domain.candidates import Candidate, texts_of
+from services.matching.domain.candidates import Candidate, digest_of, texts_of
 from services.matching.store import tables
 
 _vector, _candidate = tables.text_vector, tables.candidate
@@ -27,11 +26,6 @@ class Unread:
     person_id: UUID
     version: int
     texts: tuple[str, ...]
-
-
-def digest_of(text: str) -> bytes:
-    """What stands for a text: 32 bytes."""
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
 
 
 async def unread_candidates(tx: Transaction, *, meaning: str, most: int) -> list[Unread]:

@@ -11,12 +11,6 @@ Below ``ASK`` an offer does not meet a need; from ``MEETS`` on it more likely do
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
-
-import numpy as np
-from numpy.typing import NDArray
-
 from services.matching.engine.meaning.calibration import Calibration, stored
 from services.matching.engine.meaning.likeness import Likeness, in_memory
 from services.matching.engine.meaning.models.model import Model
@@ -30,13 +24,11 @@ __all__ = [
     "FULL",
     "LIGHT",
     "MEETS",
-    "NAME",
     "SERVER",
     "Kept",
     "Likeness",
     "Model",
     "Near",
-    "Similarity",
     "Vectors",
     "extended",
     "load",
@@ -45,15 +37,8 @@ __all__ = [
 ]
 
 LIGHT, FULL, SERVER = "light", "full", "server"
-NAME = "wordllama-256"  # of the light mode's model
 MEETS = MOST_LIKELY / THOUSAND
 ASK = LEAST / THOUSAND
-
-
-class Similarity(Protocol):
-    """Needs and offers to a matrix ``(len(needs), len(offers))`` of probabilities."""
-
-    def __call__(self, needs: Sequence[str], offers: Sequence[str], /) -> NDArray[np.float64]: ...
 
 
 def load(
