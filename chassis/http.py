@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from chassis import replay, telemetry
-from chassis.broker import Postponed
+from chassis.consuming import Postponed
 from chassis.database import revisions
 from chassis.failures import is_away, is_transient
 from chassis.identity import TokenRefused, internal_actor

@@ -15,8 +15,9 @@ from uuid import uuid4
 import sqlalchemy as sa
 
 from chassis import outbox
-from chassis.broker import Publisher, Subscription
+from chassis.broker import Publisher
 from chassis.clock import Clock
+from chassis.consuming import Subscription
 from chassis.database import Database, Transaction
 from chassis.inbox import AfterBatch, Handler, Inbox, Projection, Received, Unreadable
 from chassis.outbox import Relay
@@ -85,6 +86,7 @@ class Spec:
     tables: Sequence[str]
     versions: Path | None = None
     linger: float = 0.02
+    lanes: int = 1
 
     @property
     def consumes(self) -> frozenset[type[Event]]:

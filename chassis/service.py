@@ -13,7 +13,8 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Route
 
 from chassis import http, telemetry
-from chassis.broker import Publisher, Subscription, broker_settings
+from chassis.broker import Publisher, broker_settings
+from chassis.consuming import Subscription
 from chassis.database import connect
 from chassis.failures import is_away
 from chassis.inbox import AfterBatch, Handler, Inbox, Projection, Received, Unreadable
@@ -68,11 +69,13 @@ def build(
     tables: Sequence[str] = (),
     versions: Path | None = None,
     linger: float = 0.02,
+    lanes: int = 1,
 ) -> ServiceApp:
     """Wire a service.
 
     ``tables``: read-model tables that a rebuild may replace, see chassis.replay. ``versions``: where the migrations are, when
     not in ``services/<name>/migrations/versions``. ``linger``: seconds that the consumer waits for more facts once one came.
+    ``lanes``: batches that it applies at once, each in a transaction of its own, never two with facts of one partition.
     """
     spec = Spec(
         name=name,
@@ -88,6 +91,7 @@ def build(
         tables=tables,
         versions=versions,
         linger=linger,
+        lanes=lanes,
     )
 
     @asynccontextmanager
@@ -169,7 +173,7 @@ def assemble(spec: Spec, settings: Settings) -> Running:
     )
     subscription = (
         Subscription[Received | Unreadable](
-            broker, spec.consumer, spec.topics, inbox.read, inbox.take_read, linger=spec.linger
+            broker, spec.consumer, spec.topics, inbox.read, inbox.take_read, linger=spec.linger, lanes=spec.lanes
         )
         if spec.topics
         else None

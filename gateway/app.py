@@ -166,6 +166,7 @@ def create_app() -> ServiceApp:
         settings=SETTINGS,
         tables=READ_MODEL,
         linger=0.1,  # whoever wrote reads their own writes at once; for the others a tenth of a second is soon enough
+        lanes=2,  # while the database works on one batch, Python works on another
         routes=[
             Route("/", gateway.landing),
             Route("/unsubscribe/{token}", gateway.unsubscribe, methods=["GET", "POST"]),
