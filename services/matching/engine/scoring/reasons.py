@@ -33,7 +33,7 @@ class Passed:
 
 
 def broken_kinds(problem: Problem, u: int, v: int) -> tuple[str, ...]:
-    """What forbids this pair: kinds of rules, and ``self``, ``roles``, ``blocked``, ``apart``."""
+    """What forbids this pair: kinds of rules, and ``self``, ``roles``, ``blocked``, ``apart``, ``vetoed``."""
     found = ["self"] if u == v else []
     if not _may_meet(problem, u)[v]:
         found.append("roles")
@@ -71,6 +71,10 @@ def reason_for(u: int, *, problem: Problem, people: Sequence[Person], index: Inv
         phrase("without_rule", number=check.number + 1, rule=check.kind, people=freed[check])
         for check in would_help[:MOST_RULES]
     )
+    # Who reads this is an organizer; people learn the code alone.
+    unvetoed = int((allowed(without="vetoed") & relevant).sum())
+    if unvetoed:
+        whys = (phrase("without_vetoes", people=unvetoed), *whys)
     if legal.any():
         no_topic = phrase("no_topic", people=int(legal.sum()))
         return LeftOut(person=person.id, reason=model.NOTHING_IN_COMMON, why=(no_topic, *whys))

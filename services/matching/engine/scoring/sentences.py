@@ -100,6 +100,10 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "Without rule {number} ({rule}) there would be possible partners: {people}.",
         "Bez reguły {number} ({rule}) byliby możliwi partnerzy: {people}.",
     ),
+    "without_vetoes": (
+        "Without the vetoes of organizers there would be possible partners: {people}.",
+        "Bez weta organizatorów byliby możliwi partnerzy: {people}.",
+    ),
     "rules_leave_nobody": (
         "The rules leave nobody, and no single one of them is the cause.",
         "Reguły nie pozostawiają nikogo, a przyczyną nie jest żadna z nich z osobna.",
