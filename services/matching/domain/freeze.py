@@ -89,6 +89,18 @@ def under(snapshot: model.Snapshot, *, rules: RuleSet) -> model.Snapshot:
     )
 
 
+def everybody(cohort: Cohort, *, material: Material, now: datetime) -> model.Snapshot:
+    """All who are admitted, with the places that are free, be it none: for advice, which knows no pins, drafts and wishes."""
+    here = {enrolment.person_id for enrolment in material.enrolments}
+    free = {person: material.free.get(person, 0) for person in here}
+    asked = replace(
+        material, free={person: max(1, free[person]) for person in here}, pinned=(), drafted=(), rankings={}
+    )
+    snapshot = freeze(cohort, material=asked, now=now)
+    people = tuple(replace(person, places=max(0, free[UUID(person.id)])) for person in snapshot.people)
+    return replace(snapshot, people=people)
+
+
 def managers_above(person: UUID, *, managers: Mapping[UUID, UUID | None]) -> tuple[UUID, ...]:
     """Everybody above a person, nearest first; a circle ends where it closes."""
     above: list[UUID] = []

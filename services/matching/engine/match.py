@@ -147,7 +147,7 @@ def _plan(known: Stated, solution: _Solved, *, pairs: Sequence[PlannedPair], mea
         outcomes=outcomes(known.people, pairs=pairs, best=best_possible(known.plain)),
         unpinned=known.unpinned,
         value=round(sum(pair.value for pair in pairs), 6),
-        upper_bound=(found.upper_bound + unseen(known, found.couples, forced=solution.forced)) / MILLION,
+        upper_bound=(found.upper_bound + unseen(known, found.couples)) / MILLION,
         unmatched_bound=found.unmatched_bound,
         exact=found.exact,
         engine=NAME,

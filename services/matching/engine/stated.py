@@ -143,11 +143,11 @@ def going_one_way(problem: Problem, couples: Edges, *, forced: Edges) -> int:
     return int(_valued(problem, free).one_way.sum()) if free else 0
 
 
-def unseen(known: Stated, couples: Edges, *, forced: Edges) -> int:
+def unseen(known: Stated, couples: Edges) -> int:
     """How far what people see of these couples is above what planners see, in millionths: the tier of those that go one way, less
-    what people ranked. Forced couples are valued as people see them."""
-    one_way = going_one_way(known.problem, couples, forced=forced)
-    return one_way * ONE_WAY_COST - fulfilled(known.wishes, couples, but=forced)
+    what people ranked. Couples that had to be are valued as people see them."""
+    one_way = going_one_way(known.problem, couples, forced=known.forced)
+    return one_way * ONE_WAY_COST - fulfilled(known.wishes, couples, but=known.forced)
 
 
 def _worth(problem: Problem, first: int, second: int) -> int:

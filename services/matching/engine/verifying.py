@@ -67,7 +67,7 @@ def verify(snapshot: bytes, *, near: bytes, proof: bytes, digest: str) -> Report
         for u, v in zip(known.forced.u.tolist(), known.forced.v.tolist(), strict=True)
         if (u, v) not in met
     ]
-    above = 0 if faults else unseen(known, kept.couples, forced=kept.forced)
+    above = 0 if faults else unseen(known, kept.couples)
     return Report(
         faults=tuple(faults),
         people=known.problem.size,
