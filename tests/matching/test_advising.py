@@ -1,6 +1,7 @@
 """Suggestions and why not: exact, explained, and nothing in them that the other one has not shown."""
 
 import asyncio
+from dataclasses import replace
 from uuid import UUID, uuid4
 
 import numpy as np
@@ -9,9 +10,10 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from chassis.service import ask
-from contracts.base import Actor
+from contracts.base import SYSTEM, Actor
 from contracts.errors import Conflict, Invalid, NotFound
 from contracts.matching import (
+    AdvanceCohort,
     BlockPerson,
     CohortStatus,
     Enrol,
@@ -30,15 +32,18 @@ from contracts.matching import (
     WhyNotCode,
 )
 from contracts.profiles import Facets, Need, Offer
+from services.matching import store
 from services.matching.app import app
+from services.matching.domain.candidates import digest_of
 from services.matching.engine.advising import room, suggest, why_not
-from services.matching.engine.model import Couple, Snapshot
+from services.matching.engine.model import Couple, Snapshot, Wish
+from services.matching.engine.model import Rule as EngineRule
 from services.matching.engine.scoring.dense import dense_pairs, matrices
 from services.matching.engine.scoring.inverted import inverted
 from services.matching.engine.scoring.row import row_of
 from services.matching.engine.solving.pairs import NEVER
 from services.matching.jobs.advice import AdvisorIsAway, advisor
-from services.matching.jobs.meaning import understand_some
+from services.matching.jobs.meaning import name_of, understand_some
 from tests.matching.engine_people import near_for, problem_for, snapshot_of, somebody
 from tests.matching.test_scoring_pairs import snapshots
 from tests.matching.test_worker import CLUSTERS, MEANING, SUSHI, WANT_CLUSTERS, WANT_SUSHI, matched
@@ -68,8 +73,6 @@ class TestSuggest:
     def test_is_the_best_possible_by_value_and_own_ranking_and_sums_exactly(
         self, snapshot: Snapshot, order: list[str], most: int
     ) -> None:
-        from dataclasses import replace
-
         snapshot = replace(snapshot, ranking=0.2)
         there = room(snapshot, near_for(snapshot))
         pairs = dense_pairs(there.problem)
@@ -93,10 +96,6 @@ class TestSuggest:
                 assert pair.value == sum(term.amount for term in pair.terms)
 
     def test_does_not_depend_on_whom_others_ranked(self) -> None:
-        from dataclasses import replace
-
-        from services.matching.engine.model import Wish
-
         people = [somebody("a", offers=["sushi"], needs=["python"])]
         people += [somebody(name, offers=["python"], needs=["sushi"]) for name in "bcd"]
         plain = snapshot_of(*people, ranking=0.2)
@@ -146,14 +145,12 @@ class TestWhyNot:
             somebody("a", offers=["sushi"], needs=["python"]),
             somebody("b", offers=["python"], needs=["sushi"]),
         )
-        snapshot = snapshot_of(one, other, **changes)
+        snapshot = replace(snapshot_of(one, other), **changes)  # type: ignore[arg-type]
         there = room(snapshot, near_for(snapshot))
         assert why_not(there, "a", "b").code == person
         assert why_not(there, "a", "b", organizer=True).code == organizer
 
     def test_tells_a_block_a_veto_and_a_facet_alike(self) -> None:
-        from services.matching.engine.model import Rule as EngineRule
-
         couple = (Couple(first="a", second="b"),)
         said = set()
         for changes in (
@@ -167,7 +164,7 @@ class TestWhyNot:
                 somebody(name, offers=[o], needs=[n], facets={"industry": "energy"}, team="t", organization="same")
                 for name, o, n in (("a", "sushi", "python"), ("b", "python", "sushi"))
             )
-            snapshot = snapshot_of(one, other, **changes)
+            snapshot = replace(snapshot_of(one, other), **changes)  # type: ignore[arg-type]
             said.add(why_not(room(snapshot, near_for(snapshot)), "a", "b"))
         assert len({(each.code, each.why, each.rules) for each in said}) == 1
 
@@ -186,9 +183,23 @@ async def why(world: World, one: UUID, other: UUID, *, by: Actor | None = None) 
     return found
 
 
+VECTORS: dict[str, dict[bytes, bytes]] = {}  # what the model made of the texts of these tests: it is loaded once
+
+
 async def read_by_models(world: World) -> None:
+    """Everybody's texts are understood, as the worker in the background does it."""
+    async with world.database.begin(SYSTEM) as tx:
+        people = await store.unread_candidates(tx, meaning=name_of(MEANING), most=100)
+        texts = {text for each in people for text in each.texts}
+        if VECTORS and all(digest_of(text) in found for found in VECTORS.values() for text in texts):
+            await store.save_vectors(tx, VECTORS)
+            await store.mark_read(tx, people, meaning=name_of(MEANING))
+            return
     _, running = workplace(world)
     assert await understand_some(running, meaning=MEANING)
+    async with world.database.begin(SYSTEM) as tx:
+        for model, found in (await store.vectors_of(tx, texts)).items():
+            VECTORS.setdefault(model, {}).update(found)
 
 
 async def open_six(world: World, **cohort: object) -> list[UUID]:
@@ -278,8 +289,6 @@ class TestSuggestions:
             await why(world, people[0], people[0])
         with pytest.raises(Invalid):
             await suggested(world, people[0], first=21)
-        from contracts.matching import AdvanceCohort
-
         await world.do(
             AdvanceCohort(command_id=uuid4(), cohort_id=world.cohort_id, to=CohortStatus.CANCELLED), by=world.admin()
         )

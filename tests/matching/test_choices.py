@@ -36,6 +36,7 @@ from contracts.profiles import ProfileErased
 from services.matching.app import app
 from services.matching.jobs.frames import Line, Order
 from services.matching.jobs.runs import take_one
+from services.matching.store.choices import rankings_of
 from tests.matching.test_worker import (
     CLUSTERS,
     MEANING,
@@ -128,8 +129,6 @@ class TestRanking:
         # Not even a statement of theirs reads it: the database itself keeps others out.
         for actor in (world.person(two), world.admin(0), world.admin(1)):
             async with world.database.begin(actor) as tx:
-                from services.matching.store.choices import rankings_of
-
                 assert await rankings_of(tx, world.cohort_id) == {}
         assert await world.count("SELECT count(*) FROM outbox WHERE payload::text LIKE :who", who=f"%{one}%{two}%") == 0
 

@@ -1,8 +1,10 @@
 """Rankings in the engine: planners see them exactly, people never; hard rules and the number left alone come first."""
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import Phase, given, settings
@@ -21,7 +23,7 @@ from tests.matching.engine_people import near_for, problem_for, snapshot_of, som
 from tests.matching.test_scoring_pairs import snapshots
 
 
-def wishing(snapshot: Snapshot, rankings: dict[str, Sequence[str]], *, ranking: float = 0.2) -> Snapshot:
+def wishing(snapshot: Snapshot, rankings: Mapping[str, Sequence[str]], *, ranking: float = 0.2) -> Snapshot:
     """With these rankings, the first choice first."""
     wishes = tuple(
         sorted(Wish(by=by, of=of, rank=rank) for by, ranked in rankings.items() for rank, of in enumerate(ranked, 1))
@@ -67,7 +69,7 @@ class TestPairs:
         wishes = wishes_of(snapshot, people=people)
         plain = dense_pairs(problem)
         dense, indexed = wished(plain, wishes), wished(IndexedPairs(problem, threads=1), wishes)
-        u, v = np.nonzero(np.triu(np.ones((problem.size, problem.size), dtype=bool), 1))
+        u, v = (part.astype(np.int64) for part in np.triu_indices(problem.size, 1))
         before, after = plain.value(u, v), dense.value(u, v)
         assert (indexed.value(u, v) == after).all()
         # None becomes possible, and the possible ones rise by what the wishes say.
@@ -78,22 +80,21 @@ class TestPairs:
             assert is_ == (NEVER if was == NEVER else was + added)
         y = np.array(prices[: problem.size], dtype=np.int64)
         for each in (1, 2, 6):
-            one, other = dense.price(y, each=each), indexed.price(y, each=each)
-            assert one.excess == other.excess
+            assert dense.price(y, each=each).excess == indexed.price(y, each=each).excess
             best = dense.strongest(each=each)
             here = {(a, b): w for a, b, w in zip(best.u.tolist(), best.v.tolist(), best.w.tolist(), strict=True)}
             for person in range(problem.size):
                 partners, values = dense.of(person)
                 order = np.lexsort((partners, -values))[:each]
                 for at in order.tolist():
-                    two = tuple(sorted((person, int(partners[at]))))
-                    assert here[two] == int(values[at])
+                    partner = int(partners[at])
+                    assert here[min(person, partner), max(person, partner)] == int(values[at])
 
 
 class TestPlan:
     def test_gives_people_whom_they_ranked_where_meaning_sees_no_difference(self) -> None:
-        teach, learn = {"offers": ["sushi"], "needs": ["python"]}, {"offers": ["python"], "needs": ["sushi"]}
-        people = [somebody(f"t{n}", **teach) for n in range(3)] + [somebody(f"l{n}", **learn) for n in range(3)]
+        people = [somebody(f"t{n}", offers=["sushi"], needs=["python"]) for n in range(3)]
+        people += [somebody(f"l{n}", offers=["python"], needs=["sushi"]) for n in range(3)]
         snapshot = wishing(snapshot_of(*people), {"t0": ["l2"], "l2": ["t0"], "t1": ["l0"], "l0": ["t1"]})
         plan, _ = match(snapshot, near_for(snapshot))
         twos = {frozenset((pair.first, pair.second)) for pair in plan.pairs}
@@ -124,9 +125,7 @@ class TestPlan:
         vetoed = replace(free, vetoed=(Couple(first="one", second="two"),))
         plan, _ = match(vetoed, near_for(vetoed))
         assert plan.pairs == ()
-        assert [why.code for why in plan.left_out[0].why] == ["without_vetoes", "rules_leave_nobody"][
-            : len(plan.left_out[0].why)
-        ]
+        assert [why.code for why in plan.left_out[0].why] == ["without_vetoes"]
 
     @settings(max_examples=60, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate))
     @given(with_rankings())
@@ -149,23 +148,13 @@ class TestPlan:
                 assert round(pair.value * 1_000_000) == int(value.value(u, v)[0])
         assert plan.value <= (plan.upper_bound or 0) + 1e-9
         assert proof is not None
-        content = msgspec_json(snapshot)
-        report = verify(content, near=near_bytes(near), proof=proof_bytes(proof), digest=digest(content))
+        content = msgspec.json.encode(snapshot)
+        report = verify(
+            content, near=near_bytes(near), proof=proof_bytes(proof), digest=hashlib.sha256(content).hexdigest()
+        )
         assert report.faults == ()
         assert report.value == pytest.approx(plan.value)
         assert report.upper_bound == pytest.approx(plan.upper_bound)
-
-
-def msgspec_json(snapshot: Snapshot) -> bytes:
-    import msgspec
-
-    return msgspec.json.encode(snapshot)
-
-
-def digest(content: bytes) -> str:
-    import hashlib
-
-    return hashlib.sha256(content).hexdigest()
 
 
 @pytest.mark.parametrize(

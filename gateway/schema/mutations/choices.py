@@ -42,9 +42,14 @@ class RankPeopleInput(CommandInput):
 
 
 @strawberry.input(description="Two people of a cohort.")
-class VetoInput(CommandInput):
+class VetoPairInput(CommandInput):
     cohort_id: strawberry.ID = strawberry.field(description="The cohort.")
     people: list[strawberry.ID] = strawberry.field(description="Exactly two people of the cohort.")
+
+
+@strawberry.input(description="Two people who were vetoed.")
+class WithdrawVetoInput(VetoPairInput):
+    pass
 
 
 @strawberry.type(description="No run pairs these two until the veto is withdrawn.")
@@ -98,9 +103,9 @@ class ChoiceMutations:
     @mutation(
         "Drop the draft of two people and let no run pair them until the veto is withdrawn. By an admin of a partner."
     )
-    async def veto_pair(self, info: Info, given: Given[VetoInput]) -> VetoPayload:
+    async def veto_pair(self, info: Info, given: Given[VetoPairInput]) -> VetoPayload:
         return await carry_out(info, given, contract.VetoPair, _vetoed)
 
     @mutation("Take a veto back: the next run may pair the two. By an admin of a partner.")
-    async def withdraw_veto(self, info: Info, given: Given[VetoInput]) -> WithdrawVetoPayload:
+    async def withdraw_veto(self, info: Info, given: Given[WithdrawVetoInput]) -> WithdrawVetoPayload:
         return await carry_out(info, given, contract.WithdrawVeto, _withdrawn)
