@@ -53,6 +53,13 @@ class CommandIdReused(Conflict):
     """A command id came again with another content or from another actor."""
 
 
+@dataclass(frozen=True, slots=True)
+class Afterwards:
+    """What a private read returns when something slow is left to do: it is done once the transaction has ended."""
+
+    finish: Callable[[], Awaitable[object]]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tick:
     """The message of timed work: what time it is."""
@@ -178,7 +185,8 @@ async def ask(spec: Spec, database: Database, query: Query, *, actor: Actor) -> 
     if function is None:
         raise UnknownMessage(f"{spec.name} has no query {type(query).WIRE or type(query).__name__}.")
     async with database.begin(actor) as tx:
-        return await function(replace(query, actor=actor, asked_at=tx.now), tx)
+        answer = await function(replace(query, actor=actor, asked_at=tx.now), tx)
+    return await answer.finish() if isinstance(answer, Afterwards) else answer
 
 
 async def react(spec: Spec, database: Database, facts: Sequence[Event | Recorded]) -> list[Recorded]:

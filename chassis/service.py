@@ -20,6 +20,7 @@ from chassis.failures import is_away
 from chassis.inbox import AfterBatch, Handler, Inbox, Projection, Received, Unreadable
 from chassis.outbox import Relay
 from chassis.running import (
+    Afterwards,
     Catalog,
     CommandFunction,
     QueryFunction,
@@ -36,7 +37,20 @@ from chassis.running import (
 from chassis.settings import Setting, Settings, read
 from contracts.base import Command, Event, Query
 
-__all__ = ["Running", "ServiceApp", "Setting", "Spec", "Tick", "Timed", "ask", "build", "execute", "react", "tick"]
+__all__ = [
+    "Afterwards",
+    "Running",
+    "ServiceApp",
+    "Setting",
+    "Spec",
+    "Tick",
+    "Timed",
+    "ask",
+    "build",
+    "execute",
+    "react",
+    "tick",
+]
 
 # Seconds after the last open request (chassis.serve gives those 8): all together less than the usual 30 before SIGKILL.
 _GRACE = 12.0  # for finishing batches, timed work and workers

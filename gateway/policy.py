@@ -312,6 +312,12 @@ def may_read_direction(
     return sight is PairSight.WORKING or (sight is PairSight.ASKED and opted)
 
 
+def suggestion_sight(tier: Tier, opted: frozenset[ProposedField]) -> tuple[PairSight, frozenset[ProposedField]]:
+    """How a suggested partner is seen: as in an open proposal, but what somebody shows to proposed partners is shown only to those
+    who are: to everybody else of the cohort they are LISTED, and a suggestion opens no door that a proposal would."""
+    return PairSight.ASKED, opted if tier in {Tier.PROPOSED, Tier.MATCHED} else frozenset()
+
+
 def may_read_grounds(sight: PairSight, opted: frozenset[ProposedField]) -> bool:
     """Whether common ground, bridge and the details of terms are shown: they may speak of the other one's facets."""
     return sight is PairSight.WORKING or (sight is PairSight.ASKED and ProposedField.FACETS in opted)

@@ -1,7 +1,52 @@
 """Facts and commands of the matching service: cohorts, enrolments, rules, match runs, pairs, speed rounds."""
 
 from contracts.base import Query
-from contracts.matching import cohorts, pairs, rounds, runs
+from contracts.matching import choices, cohorts, pairs, rounds, runs
+from contracts.matching.choices import (
+    ExplainWhyNot as ExplainWhyNot,
+)
+from contracts.matching.choices import (
+    ListVetoes as ListVetoes,
+)
+from contracts.matching.choices import (
+    Ranking as Ranking,
+)
+from contracts.matching.choices import (
+    Rankings as Rankings,
+)
+from contracts.matching.choices import (
+    RankPeople as RankPeople,
+)
+from contracts.matching.choices import (
+    ReadRankings as ReadRankings,
+)
+from contracts.matching.choices import (
+    Suggestion as Suggestion,
+)
+from contracts.matching.choices import (
+    Suggestions as Suggestions,
+)
+from contracts.matching.choices import (
+    SuggestPartners as SuggestPartners,
+)
+from contracts.matching.choices import (
+    Veto as Veto,
+)
+from contracts.matching.choices import (
+    Vetoes as Vetoes,
+)
+from contracts.matching.choices import (
+    VetoPair as VetoPair,
+)
+from contracts.matching.choices import (
+    WhyNot as WhyNot,
+)
+from contracts.matching.choices import (
+    WhyNotCode as WhyNotCode,
+)
+from contracts.matching.choices import (
+    WithdrawVeto as WithdrawVeto,
+)
 from contracts.matching.cohorts import (
     AcceptPartnership as AcceptPartnership,
 )
@@ -215,5 +260,5 @@ from contracts.matching.runs import (
 from contracts.matching.topic import TOPIC as TOPIC
 
 FACTS = (*cohorts.FACTS, *runs.FACTS, *pairs.FACTS, *rounds.FACTS)
-COMMANDS = (*cohorts.COMMANDS, *runs.COMMANDS, *pairs.COMMANDS, *rounds.COMMANDS)
-QUERIES: tuple[type[Query], ...] = (*runs.QUERIES,)
+COMMANDS = (*cohorts.COMMANDS, *runs.COMMANDS, *pairs.COMMANDS, *rounds.COMMANDS, *choices.COMMANDS)
+QUERIES: tuple[type[Query], ...] = (*runs.QUERIES, *choices.QUERIES)

@@ -80,6 +80,9 @@ class RuleSet:
     rules: list[Rule] = strawberry.field(description="The rules.")
     difference: float = strawberry.field(description="How much being different counts: 0 to 1.")
     logistics: float = strawberry.field(description="How much shared time counts: 0 to 1.")
+    ranking: float = strawberry.field(
+        description="How much it counts when runs plan, at most, that two people ranked each other first: 0 to 0.5."
+    )
 
 
 @strawberry.type(description="A person's place in a cohort. For the person and the admins of their organization.")
@@ -442,4 +445,5 @@ def rule_set(state: matching.RuleSet) -> RuleSet:
         ],
         difference=state.difference,
         logistics=state.logistics,
+        ranking=state.ranking,
     )

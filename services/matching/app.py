@@ -19,12 +19,16 @@ from contracts.matching import (
     DraftCohort,
     EndPair,
     Enrol,
+    ExplainWhyNot,
     HoldPair,
     InvitePeople,
+    ListVetoes,
     PauseEnrolment,
     PinPair,
     PlanRounds,
     PublishProposals,
+    RankPeople,
+    ReadRankings,
     ReadRunProof,
     RemoveEnrolment,
     ReplanRounds,
@@ -32,7 +36,10 @@ from contracts.matching import (
     ResumeEnrolment,
     ResumePair,
     SimulateMatching,
+    SuggestPartners,
+    VetoPair,
     WithdrawEnrolment,
+    WithdrawVeto,
 )
 from contracts.profiles import (
     ConsentChanged,
@@ -41,6 +48,8 @@ from contracts.profiles import (
     ProfileErased,
     ProfileUpdated,
 )
+from services.matching.choosing import explain_why_not, list_vetoes, read_rankings, suggest_partners
+from services.matching.commands.choices import rank_people, veto_pair, withdraw_veto
 from services.matching.commands.cohorts import accept_partnership, advance_cohort, change_rules, draft_cohort
 from services.matching.commands.enrolments import (
     block_person,
@@ -105,8 +114,18 @@ app = build(
         EndPair: end_pair,
         PlanRounds: plan_rounds,
         ReplanRounds: replan_rounds,
+        RankPeople: rank_people,
+        VetoPair: veto_pair,
+        WithdrawVeto: withdraw_veto,
     },
-    queries={ReadRunProof: read_run_proof, CompareRuns: compare_runs},
+    queries={
+        ReadRunProof: read_run_proof,
+        CompareRuns: compare_runs,
+        SuggestPartners: suggest_partners,
+        ExplainWhyNot: explain_why_not,
+        ReadRankings: read_rankings,
+        ListVetoes: list_vetoes,
+    },
     handlers={
         OrganizationRegistered: [remember_organization],
         OrganizationUpdated: [remember_organization],

@@ -19,6 +19,21 @@ COMPARED = (
     "run { run { id } rules { difference } value matched unmatched organizations { matchRate } } "
     "other { rules { difference } } } } }"
 )
+SUGGESTED = (
+    "query($cohort: ID!) { suggestions(cohortId: $cohort, first: 3) { __typename ... on Refusal { message } ... on Suggestions { "
+    "unread unreadOfOthers why suggestions { value rank language sharedMinutes terms { name amount detail } "
+    'directions { need offer similarity level teacher { displayName } } wording(locale: "pl") { locale bridge details } '
+    "person { id displayName visibleAs offers { text } } } } } }"
+)
+MY_RANKING = (
+    "query($cohort: ID!) { myRanking(cohortId: $cohort) { __typename ... on Ranking { people { displayName } } } }"
+)
+RANKED = "... on Ranking { people { displayName } cohort { id } } ... on InvalidInput { problems { path } }"
+WHY_NOT = (
+    "query($cohort: ID!, $other: ID!, $of: ID) { whyNot(cohortId: $cohort, personId: $other, of: $of) { __typename "
+    '... on WhyNot { code rules value why(locale: "en") polish: why(locale: "pl") } } }'
+)
+VETOES = "query($cohort: ID!) { vetoes(cohortId: $cohort) { __typename ... on Vetoes { vetoes { people { displayName } } } } }"
 WAITING = "{ viewer { pairs(openProposals: true) { nodes { id } } feedbackDue { id kind } introductionsAsked { id } } }"
 
 
@@ -47,6 +62,7 @@ class TestTheWayOfAPair:
         for each in token.values():
             await house.do("changeConsent", "ChangeConsent", "", each, purpose="MATCHING", granted=True)
         cohort_id = await self.opened(house, token)
+        await self.chosen(house, cohort_id, token, ids)
         await self.met_in_rounds(house, cohort_id, token)
         pair_id = await self.matched(house, cohort_id, token)
         await self.accepted(house, pair_id, token)
@@ -85,6 +101,87 @@ class TestTheWayOfAPair:
         )
         assert paused == {"__typename": "Enrolment", "status": "PAUSED"}
         return str(drafted["id"])
+
+    async def chosen(self, house: House, cohort_id: str, token: dict[str, str], ids: dict[str, str]) -> None:
+        """Suggestions, why not, a ranking that nobody else reads, and a veto that is taken back."""
+
+        async def suggested() -> Any:
+            answer = await house.client.ask(SUGGESTED, token["ada"], cohort=cohort_id)
+            found = answer["suggestions"]
+            assert found["__typename"] == "Suggestions", found
+            return found if found["suggestions"] else None
+
+        (ben,) = (await eventually(suggested, describe="Ada is suggested somebody", within=60, every=0.3))[
+            "suggestions"
+        ]
+        assert ben["person"] == {"id": ids["ben"], "displayName": "Ben", "visibleAs": "LISTED", "offers": None}
+        assert ben["value"] == sum(term["amount"] for term in ben["terms"])
+        # Ada's own words and nobody else's: Ben is somebody of her cohort, and no more.
+        assert {(way["need"], way["offer"]) for way in ben["directions"]} == {
+            ("Filing a tax return", None),
+            (None, "Baking sourdough bread"),
+        }
+        assert ben["sharedMinutes"] == 180
+        assert (ben["rank"], ben["wording"]["locale"], ben["wording"]["bridge"]) == (None, "pl", None)
+        assert {term["detail"] for term in ben["terms"]} == {None}
+        ranked = await house.do(
+            "rankPeople", "RankPeople", RANKED, token["ada"], cohortId=cohort_id, people=[ids["ben"], ids["cleo"]]
+        )
+        mine = {"people": [{"displayName": "Ben"}, {"displayName": "Cleo"}], "cohort": {"id": cohort_id}}
+        assert ranked == {"__typename": "Ranking", **mine}
+        wrong = await house.do(
+            "rankPeople", "RankPeople", RANKED, token["ada"], cohortId=cohort_id, people=[ids["ada"]]
+        )
+        assert [each["path"] for each in wrong["problems"]] == ["people[0]"]
+        ben = (await suggested())["suggestions"][0]
+        assert (ben["rank"], ben["terms"][-1]["name"]) == (1, "your ranking")
+        assert ben["terms"][-1]["detail"].startswith("You ranked this person number 1")
+        assert ben["value"] == sum(term["amount"] for term in ben["terms"])
+        for of, seen in (("ada", mine["people"]), ("ben", []), ("cleo", [])):
+            answer = await house.client.ask(MY_RANKING, token[of], cohort=cohort_id)
+            assert answer["myRanking"] == {"__typename": "Ranking", "people": seen}
+        nobody = await house.client.ask(MY_RANKING, house.admin, cohort=cohort_id)
+        assert nobody["myRanking"]["__typename"] == "NotAllowed"
+        export = await house.client.ask(
+            "{ exportMyData { ... on PersonExport { rankings { cohort { id } people { displayName } } } } }",
+            token["ada"],
+        )
+        assert export["exportMyData"]["rankings"] == [mine]
+        await self.kept_apart(house, cohort_id, token, ids)
+
+    async def kept_apart(self, house: House, cohort_id: str, token: dict[str, str], ids: dict[str, str]) -> None:
+        async def why(by: str, other: str, of: str | None = None) -> Any:
+            return (await house.client.ask(WHY_NOT, by, cohort=cohort_id, other=ids[other], of=of))["whyNot"]
+
+        assert (await why(token["ada"], "ben"))["code"] == "POSSIBLE"
+        assert (await why(token["ada"], "cleo"))["code"] == "NOT_AVAILABLE"
+        two = {"cohortId": cohort_id, "people": [ids["ada"], ids["ben"]]}
+        vetoed = "... on PairVetoed { cohort { id } dropped { id } }"
+        assert await house.do("vetoPair", "VetoPair", vetoed, house.admin, **two) == {
+            "__typename": "PairVetoed",
+            "cohort": {"id": cohort_id},
+            "dropped": None,
+        }
+        hidden = await why(token["ada"], "ben")
+        assert (hidden["code"], hidden["rules"], hidden["value"]) == ("KEPT_APART", [], None)
+        told = await why(house.admin, "ben", ids["ada"])
+        assert (told["code"], told["why"], told["polish"]) == (
+            "VETOED",
+            ["An organizer vetoed this pair."],
+            ["Organizator zawetował tę parę."],
+        )
+        listed = await house.client.ask(VETOES, house.admin, cohort=cohort_id)
+        assert {each["displayName"] for each in listed["vetoes"]["vetoes"][0]["people"]} == {"Ada", "Ben"}
+        assert (await house.client.ask(VETOES, token["ada"], cohort=cohort_id))["vetoes"]["__typename"] == "NotFound"
+        refused = await house.do("vetoPair", "VetoPair", vetoed, token["ada"], **two)
+        assert refused["__typename"] == "NotFound"
+        withdrawn = await house.do(
+            "withdrawVeto", "WithdrawVeto", "... on VetoWithdrawn { cohort { id } }", house.admin, **two
+        )
+        assert withdrawn["__typename"] == "VetoWithdrawn"
+        assert (await why(token["ada"], "ben"))["code"] == "POSSIBLE"
+        stranger = await house.client.ask(WHY_NOT, token["ada"], cohort=cohort_id, other=str(uuid4()), of=None)
+        assert stranger["whyNot"]["__typename"] == "NotFound"
 
     async def met_in_rounds(self, house: House, cohort_id: str, token: dict[str, str]) -> None:
         schedule = "mySchedule { number sitsOut partner { displayName } }"

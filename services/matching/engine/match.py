@@ -17,11 +17,10 @@ from services.matching.engine.model import Cancelled, IsCancelled, OnProgress, P
 from services.matching.engine.scoring.inverted import inverted
 from services.matching.engine.scoring.problem import MILLION
 from services.matching.engine.scoring.reasons import best_possible, outcomes, reason_for
-from services.matching.engine.scoring.value import ONE_WAY_COST
 from services.matching.engine.solving.pairs import Edges, edges_of
 from services.matching.engine.solving.solution import Solution
 from services.matching.engine.solving.solve import solve
-from services.matching.engine.stated import Stated, going_one_way, state
+from services.matching.engine.stated import Stated, state, unseen
 
 NAME = "flow-1"
 
@@ -142,14 +141,13 @@ def _plan(known: Stated, solution: _Solved, *, pairs: Sequence[PlannedPair], mea
         for index in range(len(known.people))
         if index not in paired
     ]
-    one_way = going_one_way(known.problem, found.couples, forced=solution.forced)
     return Plan(
         pairs=tuple(pairs),
         left_out=tuple(sorted(left_out, key=lambda out: out.person)),
-        outcomes=outcomes(known.people, pairs=pairs, best=best_possible(known.pairs)),
+        outcomes=outcomes(known.people, pairs=pairs, best=best_possible(known.plain)),
         unpinned=known.unpinned,
         value=round(sum(pair.value for pair in pairs), 6),
-        upper_bound=(found.upper_bound + one_way * ONE_WAY_COST) / MILLION,
+        upper_bound=(found.upper_bound + unseen(known, found.couples)) / MILLION,
         unmatched_bound=found.unmatched_bound,
         exact=found.exact,
         engine=NAME,

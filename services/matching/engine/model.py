@@ -110,6 +110,15 @@ class Couple:
     second: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Wish:
+    """Somebody ranked somebody else: ``rank`` 1 is the first choice, 5 the last."""
+
+    by: str
+    of: str
+    rank: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
     """Everything that a run depends on, besides its seed. ``week``: ISO date of the Monday whose clock counts."""
@@ -122,11 +131,14 @@ class Snapshot:
     met: tuple[Couple, ...] = ()  # worked together in an earlier edition
     blocked: tuple[Couple, ...] = ()  # one of the two blocked the other
     apart: tuple[Couple, ...] = ()  # already a pair of this cohort, or they said no to each other
+    vetoed: tuple[Couple, ...] = ()  # an organizer does not want these two
     pinned: tuple[Couple, ...] = ()  # an organizer wants these two
     current: tuple[Couple, ...] = ()  # couples that are now, of people who are still here
     keep: str = NONE  # of ``current``: NONE, all that may be (LOCKED), or as far as it costs little (STICKY)
     rounds: int = 0  # so many speed rounds are planned, and no pairs
     rounds_met: tuple[Couple, ...] = ()  # met in a round that stays
+    wishes: tuple[Wish, ...] = ()  # what people ranked, of those who are here
+    ranking: float = 0.0  # what two first choices of each other are worth to the planner, see ``scoring/wishes``
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -205,7 +205,7 @@ async def _record(running: Running, claimed: Claimed, plan: Plan, *, started: fl
             run_id=run.state.run_id,
             cohort_id=cohort_id,
             organizations=organizations,
-            blocked=await store.block_exists(tx, people),
+            blocked=await store.block_exists(tx, people) | await store.vetoed_couples(tx, cohort_id),
             before=await store.pairs_of_cohort(tx, cohort_id, statuses={PairStatus.DRAFT}, lock=True),
             keep=run.state.keep,
             now=tx.now,

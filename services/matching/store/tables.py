@@ -156,6 +156,28 @@ pair = sa.Table(
     sa.Index("pair_expires", "expires_at"),
 )
 
+# Whom a person would like: read and written by its author alone.
+ranking = sa.Table(
+    "ranking",
+    metadata,
+    _uuid("cohort_id", primary_key=True),
+    _uuid("person_id", primary_key=True),
+    sa.Column("people", pg.ARRAY(sa.Uuid), nullable=False),  # the first choice first
+    _time("ranked_at", nullable=False),
+    sa.Index("ranking_person", "person_id"),
+)
+
+# Two people whom an organizer wants no run to pair; first_id < second_id.
+veto = sa.Table(
+    "veto",
+    metadata,
+    _uuid("cohort_id", primary_key=True),
+    _uuid("first_id", primary_key=True),
+    _uuid("second_id", primary_key=True),
+    sa.Column("partner_ids", pg.ARRAY(sa.Uuid), nullable=False),
+    _time("vetoed_at", nullable=False),
+)
+
 round_plan = sa.Table(
     "round_plan",
     metadata,
