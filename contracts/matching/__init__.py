@@ -1,7 +1,7 @@
-"""Facts and commands of the matching service: cohorts, enrolments, rules, match runs, pairs, speed rounds."""
+"""Facts and commands of the matching service: cohorts, enrolments, rules, match runs, pairs, speed rounds, learning."""
 
 from contracts.base import Query
-from contracts.matching import cohorts, pairs, rounds, runs
+from contracts.matching import cohorts, learning, pairs, rounds, runs
 from contracts.matching.cohorts import (
     AcceptPartnership as AcceptPartnership,
 )
@@ -73,6 +73,39 @@ from contracts.matching.cohorts import (
 )
 from contracts.matching.cohorts import (
     WithdrawEnrolment as WithdrawEnrolment,
+)
+from contracts.matching.learning import (
+    Calibration as Calibration,
+)
+from contracts.matching.learning import (
+    CalibrationChanged as CalibrationChanged,
+)
+from contracts.matching.learning import (
+    CalibrationUsed as CalibrationUsed,
+)
+from contracts.matching.learning import (
+    CalibrationVersion as CalibrationVersion,
+)
+from contracts.matching.learning import (
+    Fit as Fit,
+)
+from contracts.matching.learning import (
+    FitOutcome as FitOutcome,
+)
+from contracts.matching.learning import (
+    RefitCalibration as RefitCalibration,
+)
+from contracts.matching.learning import (
+    ReliabilityBin as ReliabilityBin,
+)
+from contracts.matching.learning import (
+    ShareFeedback as ShareFeedback,
+)
+from contracts.matching.learning import (
+    UseCalibration as UseCalibration,
+)
+from contracts.matching.learning import (
+    calibration_id_of as calibration_id_of,
 )
 from contracts.matching.pairs import (
     AcceptPair as AcceptPair,
@@ -214,6 +247,6 @@ from contracts.matching.runs import (
 )
 from contracts.matching.topic import TOPIC as TOPIC
 
-FACTS = (*cohorts.FACTS, *runs.FACTS, *pairs.FACTS, *rounds.FACTS)
-COMMANDS = (*cohorts.COMMANDS, *runs.COMMANDS, *pairs.COMMANDS, *rounds.COMMANDS)
+FACTS = (*cohorts.FACTS, *runs.FACTS, *pairs.FACTS, *rounds.FACTS, *learning.FACTS)
+COMMANDS = (*cohorts.COMMANDS, *runs.COMMANDS, *pairs.COMMANDS, *rounds.COMMANDS, *learning.COMMANDS)
 QUERIES: tuple[type[Query], ...] = (*runs.QUERIES,)

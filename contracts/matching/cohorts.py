@@ -96,7 +96,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleSet:
-    """A cohort's versioned rules and weights (each weight 0 to 1)."""
+    """A cohort's versioned rules and weights (each weight 0 to 1). ``learned``: what feedback taught is heeded."""
 
     version: int = 1
     rules: tuple[Rule, ...] = (
@@ -108,6 +108,7 @@ class RuleSet:
     )
     difference: float = 0.12
     logistics: float = 0.1
+    learned: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -111,6 +111,19 @@ class Couple:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Learned:
+    """A correction of chances that feedback taught (``learning/curve``): which, and what becomes of the chances at its knots.
+
+    It was learned about the models ``meaning``, and corrects no others.
+    """
+
+    calibration: str
+    version: int
+    meaning: str
+    curve: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
     """Everything that a run depends on, besides its seed. ``week``: ISO date of the Monday whose clock counts."""
 
@@ -127,6 +140,7 @@ class Snapshot:
     keep: str = NONE  # of ``current``: NONE, all that may be (LOCKED), or as far as it costs little (STICKY)
     rounds: int = 0  # so many speed rounds are planned, and no pairs
     rounds_met: tuple[Couple, ...] = ()  # met in a round that stays
+    learned: Learned | None = None  # what feedback changes; None: nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,7 +168,8 @@ class Also:
 class Teaching:
     """One direction of a pair: the need that is met best, and by which offer. Similarity and value are 0 to 1.
 
-    ``similarity``: the probability that the offer meets the need. The whole direction is worth ``value`` plus what ``also`` adds.
+    ``similarity``: the probability that the offer meets the need; ``unlearned``: as the models say, where feedback corrected it.
+    ``aptness``: of the offer for how the need wants to be met. The whole direction is worth ``value`` plus what ``also`` adds.
     """
 
     teacher: str
@@ -168,6 +183,8 @@ class Teaching:
     value: float
     setting: str = ""
     also: Also | None = None
+    unlearned: float | None = None
+    aptness: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,7 +258,8 @@ class Plan:
     """The result of a run, sorted by ids.
 
     No plan that leaves as few people alone, and sends as few pairs one way, is worth more than ``upper_bound``; none leaves fewer
-    alone than ``unmatched_bound``. ``exact``: both are met. ``meaning``: the models that read the texts.
+    alone than ``unmatched_bound``. ``exact``: both are met. ``meaning``: the models that read the texts. ``learned``: whether the
+    snapshot's correction applied to them.
     """
 
     pairs: tuple[PlannedPair, ...] = ()
@@ -254,6 +272,7 @@ class Plan:
     exact: bool = False
     engine: str = ""
     meaning: str = ""
+    learned: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -268,6 +287,7 @@ class Rounds:
     upper_bound: float = 0.0
     engine: str = ""
     meaning: str = ""
+    learned: bool = False
 
 
 class Cancelled(Exception):
