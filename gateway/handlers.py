@@ -163,6 +163,21 @@ async def project_round_plans(facts: Sequence[matching.RoundPlanned], tx: Transa
     await store.save(tx, tables.round_plans, rows)
 
 
+async def project_calibrations(facts: Sequence[matching.CalibrationChanged], tx: Transaction) -> None:
+    """What feedback taught."""
+    rows: list[Row] = [
+        (
+            fact.key,
+            fact.version,
+            store.array_text(fact.calibration.organizations),
+            fact.occurred_at,
+            encode(fact.calibration),
+        )
+        for fact in facts
+    ]
+    await store.save(tx, tables.calibrations, rows)
+
+
 async def project_pairs(facts: Sequence[PairFact], tx: Transaction) -> None:
     """Pairs; those of somebody erased without what it tells about them."""
     gone = await store.erased_among(tx, (member.person_id for fact in facts for member in fact.pair.members))

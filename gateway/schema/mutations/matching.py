@@ -66,6 +66,9 @@ class RuleSetInput:
     logistics: float | None = strawberry.field(
         default=None, description="How much shared time counts: 0 to 1; left out: 0.1."
     )
+    learned: bool | None = strawberry.field(
+        default=None, description="Whether to heed what released feedback taught (see `calibration`); left out: no."
+    )
 
 
 @strawberry.input(description="A cohort to draft. The viewer's organization must be among the partners.")
