@@ -5,8 +5,10 @@ import hashlib
 import importlib
 import pkgutil
 from dataclasses import fields, replace
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
+from uuid import UUID, uuid4
 
 import msgspec
 import numpy as np
@@ -15,6 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.learning import biased, fair, generated
+from contracts.matching import Calibration, CalibrationVersion, Fit, FitOutcome, RuleSet, calibration_id_of
+from services.matching.domain.learning import learned_for
 from services.matching.engine import learning
 from services.matching.engine.frozen import near_bytes, proof_bytes
 from services.matching.engine.learning.curve import KNOTS, UNCHANGED, BadCurve, corrected, table_of
@@ -281,3 +285,51 @@ class TestRun:
         assert with_it.near.chance.tolist() == after.chance.tolist()
         plan, _ = match(seen(learned=learned), near)
         assert len(plan.left_out) == len(match(seen(), near)[0].left_out) == 0
+
+
+class TestChoice:
+    """Which calibration a run under some rules heeds."""
+
+    @staticmethod
+    def taught(organization: UUID | None, *organizations: UUID, in_use: int = 1) -> Calibration:
+        fit = Fit(
+            fitted_at=datetime(2026, 3, 2, tzinfo=UTC),
+            outcome=FitOutcome.ADOPTED,
+            meaning="models",
+            directions=100,
+            people=100,
+            organizations=organizations,
+        )
+        return Calibration(
+            calibration_id=calibration_id_of(organization),
+            organization_id=organization,
+            organizations=organizations,
+            in_use=in_use,
+            versions=(CalibrationVersion(number=1, at=KNOTS, curve=DIMMED, fit=fit),),
+        )
+
+    def chosen(self, partners: list[UUID], *known: Calibration, learned: bool = True) -> str | None:
+        found = learned_for(
+            RuleSet(learned=learned), partners=partners, calibrations={each.calibration_id: each for each in known}
+        )
+        return None if found is None else found.calibration
+
+    def test_is_the_own_one_of_a_single_organization(self) -> None:
+        one, other = uuid4(), uuid4()
+        own, shared = self.taught(one, one), self.taught(None, one, other)
+        assert self.chosen([one], own, shared) == str(own.calibration_id)
+        assert self.chosen([one], own, shared, learned=False) is None
+        assert self.chosen([other], own) is None
+
+    def test_is_the_shared_one_where_the_own_one_is_off(self) -> None:
+        one, other = uuid4(), uuid4()
+        own, shared = self.taught(one, one, in_use=0), self.taught(None, one, other)
+        assert self.chosen([one], own, shared) == str(shared.calibration_id)
+        assert self.chosen([one], own) is None
+
+    def test_is_the_shared_one_of_several_only_if_all_share(self) -> None:
+        one, other, third = uuid4(), uuid4(), uuid4()
+        own, shared = self.taught(one, one), self.taught(None, one, other)
+        assert self.chosen([one, other], own, shared) == str(shared.calibration_id)
+        assert self.chosen([one, third], own, shared) is None
+        assert self.chosen([one, other], own, self.taught(None, one, other, in_use=0)) is None
