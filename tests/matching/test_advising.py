@@ -6,8 +6,7 @@ from uuid import UUID, uuid4
 
 import numpy as np
 import pytest
-from hypothesis import Phase, given, settings
-from hypothesis import strategies as st
+from hypothesis import Phase, given, settings, strategies as st
 
 from chassis.service import ask
 from contracts.base import SYSTEM, Actor
@@ -36,8 +35,7 @@ from services.matching import store
 from services.matching.app import app
 from services.matching.domain.candidates import digest_of
 from services.matching.engine.advising import room, suggest, why_not
-from services.matching.engine.model import Couple, Snapshot, Wish
-from services.matching.engine.model import Rule as EngineRule
+from services.matching.engine.model import Couple, Rule as EngineRule, Snapshot, Wish
 from services.matching.engine.scoring.dense import dense_pairs, matrices
 from services.matching.engine.scoring.inverted import inverted
 from services.matching.engine.scoring.row import row_of

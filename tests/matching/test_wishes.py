@@ -7,8 +7,7 @@ from dataclasses import replace
 import msgspec
 import numpy as np
 import pytest
-from hypothesis import Phase, given, settings
-from hypothesis import strategies as st
+from hypothesis import Phase, given, settings, strategies as st
 
 from services.matching.engine.frozen import near_bytes, proof_bytes
 from services.matching.engine.match import match

@@ -1,7 +1,7 @@
 """Tables and every SQL statement of matching.
 
 Rows are locked in one order everywhere, so that no two transactions wait for each other: cohort, run, enrolments, seats,
-pairs; several of one kind by id. Whatever changes who is available, or a pair's status, locks the seats of the people
+pairs; several of one kind by id; calibrations last. Whatever changes who is available, or a pair's status, locks the seats of the people
 concerned first.
 """
 
@@ -37,6 +37,20 @@ from services.matching.store.enrolments import (
     lock_seats,
     occupancy_of,
     waiting_list,
+)
+from services.matching.store.learning import (
+    agreed_to_learning,
+    calibrations,
+    drop_report,
+    forget_lapsed_reports,
+    forget_reports,
+    load_calibration,
+    news_since,
+    organizations_with_news,
+    reports_of,
+    save_calibrations,
+    save_learning_consent,
+    save_report,
 )
 from services.matching.store.material import material_for
 from services.matching.store.pairs import due_proposals, load_pair, pairs_of_cohort, pairs_of_people, pairs_of_run
@@ -86,18 +100,23 @@ __all__ = [
     "add_cohort",
     "add_run",
     "add_veto",
+    "agreed_to_learning",
     "block_exists",
+    "calibrations",
     "claim_run",
     "cohorts_with_rounds_of",
     "current_facts",
     "drop_ranking",
+    "drop_report",
     "drop_veto",
     "due_cohorts",
     "due_proposals",
     "enrolments_of_cohort",
     "enrolments_of_person",
     "extend_claim",
+    "forget_lapsed_reports",
     "forget_person",
+    "forget_reports",
     "forget_vectors",
     "give_back",
     "has_published_run",
@@ -105,6 +124,7 @@ __all__ = [
     "lapsed_consents",
     "latest_proven",
     "latest_report",
+    "load_calibration",
     "load_candidate",
     "load_cohort",
     "load_consent",
@@ -119,7 +139,9 @@ __all__ = [
     "mark_read",
     "material_for",
     "metadata",
+    "news_since",
     "occupancy_of",
+    "organizations_with_news",
     "pairs_of_cohort",
     "pairs_of_people",
     "pairs_of_run",
@@ -127,15 +149,19 @@ __all__ = [
     "plan_is_kept",
     "ranking_of",
     "rankings_by",
+    "reports_of",
     "round_plans_of",
     "save",
+    "save_calibrations",
     "save_candidate",
     "save_consent",
+    "save_learning_consent",
     "save_near",
     "save_organization",
     "save_plan",
     "save_proof",
     "save_ranking",
+    "save_report",
     "save_snapshot",
     "save_vectors",
     "seed_of",
