@@ -48,7 +48,6 @@ from contracts.profiles import (
     ProfileErased,
     ProfileUpdated,
 )
-from services.matching.choosing import explain_why_not, list_vetoes, read_rankings, suggest_partners
 from services.matching.commands.choices import rank_people, veto_pair, withdraw_veto
 from services.matching.commands.cohorts import accept_partnership, advance_cohort, change_rules, draft_cohort
 from services.matching.commands.enrolments import (
@@ -82,7 +81,8 @@ from services.matching.handlers import (
 from services.matching.jobs.meaning import understand_texts
 from services.matching.jobs.runs import run_match_runs
 from services.matching.jobs.timed import expire_proposals, open_and_close_cohorts, pause_lapsed_consents
-from services.matching.reads import compare_runs, read_run_proof
+from services.matching.reads.choices import explain_why_not, list_vetoes, read_rankings, suggest_partners
+from services.matching.reads.runs import compare_runs, read_run_proof
 from services.matching.store import current_facts
 
 app = build(

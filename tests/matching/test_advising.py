@@ -164,7 +164,7 @@ class TestWhyNot:
                 somebody(name, offers=[o], needs=[n], facets={"industry": "energy"}, team="t", organization="same")
                 for name, o, n in (("a", "sushi", "python"), ("b", "python", "sushi"))
             )
-            snapshot = replace(snapshot_of(one, other), **changes)  # type: ignore[arg-type]
+            snapshot = replace(snapshot_of(one, other), **changes)
             said.add(why_not(room(snapshot, near_for(snapshot)), "a", "b"))
         assert len({(each.code, each.why, each.rules) for each in said}) == 1
 
