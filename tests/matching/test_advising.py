@@ -31,7 +31,7 @@ from contracts.matching import (
     WhyNot,
     WhyNotCode,
 )
-from contracts.profiles import Facets, Need, Offer
+from contracts.profiles import Facets, Need, Offer, ProfileErased
 from services.matching import store
 from services.matching.app import app
 from services.matching.domain.candidates import digest_of
@@ -275,6 +275,22 @@ class TestSuggestions:
         await read_by_models(world)
         assert (await suggested(world, late)).unread == ()
         assert (await why(world, late, people[0])).code is WhyNotCode.NOTHING_TO_TEACH
+
+    async def test_are_read_again_where_somebody_elses_erasure_took_the_words(self, world: World) -> None:
+        people = await open_six(world)
+        await world.hear(
+            ProfileErased(
+                key=people[2],
+                version=9,
+                occurred_at=world.clock.now(),
+                organization_id=world.home[people[2]],
+                person_id=people[2],
+            )
+        )
+        assert (await suggested(world, people[0])).unread == (WANT_CLUSTERS, SUSHI)
+        await read_by_models(world)
+        found = await suggested(world, people[0])
+        assert (found.unread, len(found.suggestions)) == ((), 3)
 
     async def test_are_for_participants_of_an_open_cohort(self, world: World) -> None:
         people = await open_six(world)
