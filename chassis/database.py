@@ -106,6 +106,9 @@ def connect(
         max_overflow=4,
         pool_pre_ping=False,  # a lost connection is met by the retry of the whole transaction, not by a round trip before each
         pool_recycle=1800,
+        # The connection used last first: each has to prepare every statement and load every table's description for itself, so few
+        # busy ones are cheaper than many that take turns.
+        pool_use_lifo=True,
         pool_timeout=10,
         hide_parameters=True,  # an error must not carry private words into a log
         connect_args={
