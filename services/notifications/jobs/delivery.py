@@ -146,6 +146,7 @@ async def deliver_once(running: Running, post: Post) -> int:
 async def _claim(running: Running, post: Post, *, claim: UUID) -> tuple[list[Letter], int]:
     """Decide about due mails: those that may go are built and claimed; the number counts those decided otherwise."""
     letters: list[Letter] = []
+    later: dict[UUID, datetime] = {}
     async with running.begin() as tx:
         jobs = await mails.lock_due(tx, most=_AT_ONCE)
         sessions = [job for job in jobs if has_calendar(job.occasion)]
@@ -156,7 +157,7 @@ async def _claim(running: Running, post: Post, *, claim: UUID) -> tuple[list[Let
                 job.to, kind=notification.kind, wants=job.wants, created_at=notification.created_at, now=tx.now
             )
             if isinstance(verdict, Wait):
-                await mails.postpone(tx, job.notification_id, until=verdict.until)
+                later[job.notification_id] = verdict.until
             elif isinstance(verdict, Skip):
                 await _end(running, tx, job, state=MailState.SKIPPED, why=verdict.why)
             else:
@@ -165,6 +166,7 @@ async def _claim(running: Running, post: Post, *, claim: UUID) -> tuple[list[Let
                 except ValueError as error:
                     why = without_address(str(error), email=job.to.email)
                     await _end(running, tx, job, state=MailState.FAILED, why=why)
+        await mails.postpone(tx, later)
         if letters:
             await mails.claim(tx, [each.job.notification_id for each in letters], by=claim, seconds=_CLAIM_SECONDS)
     return letters, len(jobs) - len(letters)
