@@ -100,11 +100,7 @@ class Database:
 
         ``sharing``: a name that others may lock exclusively; until they let go, the first statement waits.
         """
-        sees_all = actor.is_a(Role.SYSTEM) or actor.is_a(Role.OPERATOR)
-        opening = (
-            f" SET LOCAL role = '{self.service}_{'system' if sees_all else 'tenant'}';"
-            f" SET LOCAL app.org = '{actor.organization_id or ''}'; SET LOCAL app.person = '{actor.person_id or ''}';"
-        )
+        opening = "".join(f" SET LOCAL {each};" for each in self._scope(actor))
         if sharing:
             opening += f" SELECT pg_advisory_xact_lock_shared(hashtext('{sharing}'));"
         async with self.engine.connect() as connection, connection.begin():
@@ -115,6 +111,31 @@ class Database:
                 yield Transaction(connection, actor, self.clock.now(), self.service, self.settings)
             finally:
                 driver.opening = ""
+
+    @asynccontextmanager
+    async def step_by_step(self, actor: Actor) -> AsyncIterator[Transaction]:
+        """In the actor's scope, each statement a transaction of its own that is committed when it returns: for many small steps that
+        must each be certain before something is done outside. ``now`` is the beginning. After an error the connection is not used
+        again."""
+        async with self.engine.connect() as pooled:
+            connection = await pooled.execution_options(isolation_level="AUTOCOMMIT")
+            driver = (await connection.get_raw_connection()).driver_connection
+            assert isinstance(driver, _Connection)
+            try:
+                await driver.execute("; ".join(f"SET {each}" for each in self._scope(actor)))
+                yield Transaction(connection, actor, self.clock.now(), self.service, self.settings)
+                await driver.execute("RESET role; RESET app.org; RESET app.person")
+            except BaseException:
+                await connection.invalidate()  # the next to have it must not be who we were
+                raise
+
+    def _scope(self, actor: Actor) -> tuple[str, ...]:
+        sees_all = actor.is_a(Role.SYSTEM) or actor.is_a(Role.OPERATOR)
+        return (
+            f"role = '{self.service}_{'system' if sees_all else 'tenant'}'",
+            f"app.org = '{actor.organization_id or ''}'",
+            f"app.person = '{actor.person_id or ''}'",
+        )
 
     async def close(self) -> None:
         """Close every connection."""
