@@ -75,6 +75,7 @@ class Gateway:
                 audience=own["AUDIENCE"],
                 operator_issuer=own["OPERATOR_ISSUER"],
                 begin=running.database.begin,
+                changes=self.changes,
             )
             self.platform = Platform(running, services, self.changes)
             endpoint = GraphQLEndpoint(
