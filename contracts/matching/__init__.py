@@ -162,7 +162,16 @@ from contracts.matching.runs import (
     CancelMatching as CancelMatching,
 )
 from contracts.matching.runs import (
+    CheckRules as CheckRules,
+)
+from contracts.matching.runs import (
     CompareRuns as CompareRuns,
+)
+from contracts.matching.runs import (
+    Fairness as Fairness,
+)
+from contracts.matching.runs import (
+    Floor as Floor,
 )
 from contracts.matching.runs import (
     Keep as Keep,
@@ -186,13 +195,37 @@ from contracts.matching.runs import (
     OrganizationResult as OrganizationResult,
 )
 from contracts.matching.runs import (
+    PassedOver as PassedOver,
+)
+from contracts.matching.runs import (
+    PassedOverByRun as PassedOverByRun,
+)
+from contracts.matching.runs import (
+    PlanSoFar as PlanSoFar,
+)
+from contracts.matching.runs import (
+    ReadPassedOver as ReadPassedOver,
+)
+from contracts.matching.runs import (
     ReadRunProof as ReadRunProof,
 )
 from contracts.matching.runs import (
     RequestMatching as RequestMatching,
 )
 from contracts.matching.runs import (
+    RulePrice as RulePrice,
+)
+from contracts.matching.runs import (
+    RulesCheck as RulesCheck,
+)
+from contracts.matching.runs import (
+    RulesContradiction as RulesContradiction,
+)
+from contracts.matching.runs import (
     RunComparison as RunComparison,
+)
+from contracts.matching.runs import (
+    RunEnd as RunEnd,
 )
 from contracts.matching.runs import (
     RunFigures as RunFigures,

@@ -17,6 +17,7 @@ from contracts.matching import CohortStatus
 from gateway.platform import OwnerAway
 from gateway.schema import cohorts as cohort_types
 from gateway.schema import comparing, imports
+from gateway.schema import fairness as fairness_types
 from gateway.schema import inbox as inbox_types
 from gateway.schema import pairs as pair_types
 from gateway.schema import people as people_types
@@ -27,6 +28,7 @@ from gateway.schema.describing import field
 from gateway.schema.finding import find
 from gateway.schema.mutations import carrying, results
 from gateway.schema.mutations.carrying import InputIsWrong
+from gateway.schema.mutations.matching import RuleSetInput
 from gateway.schema.mutations.profiles import file_bytes, own_organization
 from gateway.schema.paging import LARGEST_PAGE, After, Connection, First, Node, asked, connection
 from gateway.schema.platform import PlatformInfo, platform_info
@@ -38,6 +40,10 @@ NO_IMPORT = UUID(int=0)  # a dry run leaves nothing behind that an id could find
 Ids = Annotated[list[strawberry.ID], strawberry.argument(description="The ids, at most 100.")]
 RunId = Annotated[strawberry.ID, strawberry.argument(description="A completed match run.")]
 OtherRunId = Annotated[strawberry.ID, strawberry.argument(description="Another one of the same cohort.")]
+CohortId = Annotated[strawberry.ID, strawberry.argument(description="The cohort.")]
+RulesToCheck = Annotated[
+    RuleSetInput | None, strawberry.argument(description="The rules to try; left out: those of the cohort.")
+]
 FileName = Annotated[str, strawberry.argument(description="The file's name, for the report.")]
 Content = Annotated[str, strawberry.argument(description="The file's bytes in base64.")]
 OrganizationId = Annotated[
@@ -147,6 +153,21 @@ class Query:
         )
         answer = await ask(info, query, matching_contract.RunComparison)
         return comparing.comparison(answer) if isinstance(answer, matching_contract.RunComparison) else answer
+
+    @field(
+        "Whether rules contradict each other for the people who are admitted now, before any run. For organizers of the cohort and "
+        "operators. Never kept here."
+    )
+    async def rules_check(
+        self, info: Info, cohort_id: CohortId, rules: RulesToCheck = None
+    ) -> results.RulesCheckPayload:
+        try:
+            tried = None if rules is None else carrying.converted(carrying.as_plain(rules), matching_contract.RuleSet)
+        except InputIsWrong as wrong:
+            return refused(wrong)
+        query = matching_contract.CheckRules(cohort_id=the_id(cohort_id, path="cohortId"), rules=tried)
+        answer = await ask(info, query, matching_contract.RulesCheck)
+        return fairness_types.rules_check(answer) if isinstance(answer, matching_contract.RulesCheck) else answer
 
     @field("A plan of speed rounds: for organizers of its cohort, operators, and the people in it.")
     async def round_plan(self, info: Info, id: Id) -> round_types.RoundPlan | None:  # noqa: A002

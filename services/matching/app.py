@@ -14,6 +14,7 @@ from contracts.matching import (
     BlockPerson,
     CancelMatching,
     ChangeRules,
+    CheckRules,
     CompareRuns,
     DeclinePair,
     DraftCohort,
@@ -25,6 +26,7 @@ from contracts.matching import (
     PinPair,
     PlanRounds,
     PublishProposals,
+    ReadPassedOver,
     ReadRunProof,
     RemoveEnrolment,
     ReplanRounds,
@@ -73,7 +75,7 @@ from services.matching.handlers import (
 from services.matching.jobs.meaning import understand_texts
 from services.matching.jobs.runs import run_match_runs
 from services.matching.jobs.timed import expire_proposals, open_and_close_cohorts, pause_lapsed_consents
-from services.matching.reads import compare_runs, read_run_proof
+from services.matching.reads import check_rules, compare_runs, read_passed_over, read_run_proof
 from services.matching.store import current_facts
 
 app = build(
@@ -106,7 +108,12 @@ app = build(
         PlanRounds: plan_rounds,
         ReplanRounds: replan_rounds,
     },
-    queries={ReadRunProof: read_run_proof, CompareRuns: compare_runs},
+    queries={
+        ReadRunProof: read_run_proof,
+        CompareRuns: compare_runs,
+        CheckRules: check_rules,
+        ReadPassedOver: read_passed_over,
+    },
     handlers={
         OrganizationRegistered: [remember_organization],
         OrganizationUpdated: [remember_organization],
@@ -135,6 +142,11 @@ app = build(
         ),
         Setting("EMBEDDINGS_MODEL", hint="for server: the model's name there", default=""),
         Setting("EMBEDDINGS_KEY", hint="for server: its key, if it wants one", default=""),
+        Setting(
+            "RUN_SECONDS",
+            hint="seconds that a match run may search before it takes the best plan so far; 0: as long as it needs",
+            default="0",
+        ),
     ),
     catalog=current_facts,
 )

@@ -72,7 +72,8 @@ def by_trying_all(problem: Problem, owed: Owed) -> tuple[int, int, int]:
     for u, v in must:
         room[u] -= 1
         room[v] -= 1
-    worth = dict(zip(zip(problem.forced.u.tolist(), problem.forced.v.tolist(), strict=True), problem.forced.w.tolist()))
+    given_ = zip(problem.forced.u.tolist(), problem.forced.v.tolist(), strict=True)
+    worth = dict(zip(given_, problem.forced.w.tolist(), strict=True))
     best = None
     for plan in plans(0, tuple(room)):
         couples = edges({couple: int(problem.value[couple]) for couple in plan} | worth)

@@ -66,23 +66,23 @@ def passed(
         for one, other in ((u, v), (v, u)):
             partners[one].append(other)
             worth[one].append(w)
-    found = []
+    found: list[PassedOver] = []
     for person in range(size):
         if not places[person]:
             continue
         own = min(worth[person], default=0)
-        for better in passed_over(possible, prices, person=person, own=own):
-            if better.partner not in partners[person]:
-                found.append(
-                    PassedOver(
-                        person=people[person].id,
-                        partner=people[better.partner].id,
-                        value=better.value / MILLION,
-                        own=own / MILLION,
-                        price=better.price / MILLION,
-                        why=better.why,
-                    )
-                )
+        found += [
+            PassedOver(
+                person=people[person].id,
+                partner=people[better.partner].id,
+                value=better.value / MILLION,
+                own=own / MILLION,
+                price=better.price / MILLION,
+                why=better.why,
+            )
+            for better in passed_over(possible, prices, person=person, own=own)
+            if better.partner not in partners[person]
+        ]
     return tuple(sorted(found, key=lambda each: (each.person, -each.value, each.partner)))
 
 

@@ -29,12 +29,15 @@ class Asked:
     organizations: int = 0
 
 
+NOTHING = Asked()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fair:
-    """``found``: the plan. ``free``: the best one without floors, ``lifted``: with the one under the worst-off alone; the same where none was
-    asked for. ``floor``: what every pair of the
-    plan is worth at least (forced ones aside), if one was; ``highest``: what is known of floors. ``owed`` and ``shared`` likewise.
-    Bounds of ``found`` are of plans under the floors, ``unmatched_bound`` is of all plans."""
+    """``found``: the plan. ``free``: the best one without floors; ``lifted``: the best with the one under the worst-off alone; all the
+    same where none was asked for. ``floor``: what every pair of the plan is worth at least (forced ones aside), if that was planned;
+    ``highest``: what is known of floors. ``owed`` and ``shared`` likewise. Bounds of ``found`` are of plans under the floors,
+    ``unmatched_bound`` is of all plans."""
 
     found: Solution
     free: Solution

@@ -11,11 +11,12 @@ import numpy as np
 
 from services.matching.engine.accounts import fairness, passed, prices_in, shares_of
 from services.matching.engine.explain import explain
-from services.matching.engine.fair import Asked, Fair, asked_by, fairly, floors_of, owed_in, sticky_above
+from services.matching.engine.fair import NOTHING, Asked, Fair, asked_by, fairly, floors_of, owed_in, sticky_above
 from services.matching.engine.frozen import FloorProof, Proof, ShareProof
 from services.matching.engine.keeping import keeping
 from services.matching.engine.meaning.near import Near
 from services.matching.engine.model import (
+    NONE,
     Cancelled,
     IsCancelled,
     OnProgress,
@@ -51,8 +52,9 @@ def match(
 
     Every pair and every person left out is explained, and the proof says how good the plan is (none without people). The same
     snapshot, near texts and seed give the same plan, whatever the order of people, rules and couples, and whatever their
-    organizations are called. ``on_so_far``: told the best plan so far, without the floors. ``deadline``: seconds left; late, the best plan so far comes back with a bound that holds.
-    Raises ``Cancelled`` soon after ``cancelled()`` turns true, ``RulesContradict`` when required rules cannot hold together, and
+    organizations are called. ``on_so_far``: told the best plan so far, before any floor. ``deadline``: seconds left; late, the best
+    plan so far comes back with a bound that holds. Raises ``Cancelled`` soon after ``cancelled()`` turns true, ``RulesContradict``
+    when required rules cannot hold together, and
     ``SnapshotRefused`` or ``RuleRefused`` for a snapshot that makes no sense.
     """
     if not snapshot.people:
@@ -67,7 +69,7 @@ def match(
     known = state(snapshot, near, seed=seed)
     enter("pairing", 0.4)
     asked = asked_by(snapshot)
-    solution = _solved(
+    solution = solved(
         known,
         asked=asked,
         keep=snapshot.keep,
@@ -135,22 +137,24 @@ def _share_proof(fair: Fair) -> ShareProof | None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Solved:
+class Solved:
+    """A plan with the couples that had to be in it, and how it came about under floors."""
+
     found: Solution
     forced: Edges
     fair: Fair
 
 
-def _solved(
+def solved(
     known: Stated,
     *,
-    asked: Asked,
-    keep: str,
-    on_best: Callable[[Best], None],
-    on_progress: OnProgress,
-    cancelled: IsCancelled,
-    deadline: Callable[[], float],
-) -> _Solved:
+    asked: Asked = NOTHING,
+    keep: str = NONE,
+    on_best: Callable[[Best], None] = lambda _best: None,
+    on_progress: OnProgress = lambda _stage, _done: None,
+    cancelled: IsCancelled = lambda: False,
+    deadline: Callable[[], float] = lambda: inf,
+) -> Solved:
     """The solver's plan; whenever a group of whom one must be included has nobody, its best pair is forced, and all is planned
     again."""
     forced = known.forced
@@ -170,7 +174,7 @@ def _solved(
         found = keeping(sticky_above(known, fair), fair.found, forced=forced)
         more = _for_groups(known, found, forced=forced)
         if more is None:
-            return _Solved(found, forced, fair)
+            return Solved(found, forced, fair)
         forced = more
 
 
@@ -196,7 +200,7 @@ def _for_groups(known: Stated, found: Solution, *, forced: Edges) -> Edges | Non
     return None
 
 
-def _plan(known: Stated, solution: _Solved, *, asked: Asked, pairs: Sequence[PlannedPair], meaning: str) -> Plan:
+def _plan(known: Stated, solution: Solved, *, asked: Asked, pairs: Sequence[PlannedPair], meaning: str) -> Plan:
     found, fair = solution.found, solution.fair
     paired = {*found.u.tolist(), *found.v.tolist()}
     topics = inverted(known.problem)

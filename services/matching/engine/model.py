@@ -272,6 +272,18 @@ class PassedOver:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RuleCost:
+    """What dropping one rule (its place in the snapshot, from 0) would change: more people with a pair, and more value."""
+
+    number: int
+    kind: str
+    required: bool
+    people: int
+    value: float
+    why: Phrase
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Unpinned:
     """A pin that a hard rule or a missing place forbids."""
 
@@ -284,7 +296,8 @@ class Plan:
     """The result of a run, sorted by ids.
 
     No plan that leaves as few people alone, sends as few pairs one way and keeps the floors is worth more than ``upper_bound``; none
-    leaves fewer alone than ``unmatched_bound``. ``exact``: both are met, and no higher floor could be had. ``meaning``: the models that read the texts.
+    leaves fewer alone than ``unmatched_bound``. ``exact``: both are met, and no higher floor could be had.
+    ``meaning``: the models that read the texts.
     """
 
     pairs: tuple[PlannedPair, ...] = ()

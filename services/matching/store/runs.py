@@ -142,6 +142,12 @@ async def extend_claim(tx: Transaction, claimed: Claimed, *, lease_seconds: floa
     return bool(result.rowcount)
 
 
+async def is_stopping(tx: Transaction, run_id: UUID) -> bool:
+    """Whether an organizer wants the best plan so far."""
+    stopping = sa.func.coalesce(_run.c.state["stopping"].as_boolean(), sa.false())
+    return bool(await tx.connection.scalar(sa.select(stopping).where(_run.c.run_id == run_id)))
+
+
 async def give_back(tx: Transaction, claimed: Claimed) -> None:
     """Let another worker start at once."""
     await tx.connection.execute(

@@ -13,8 +13,8 @@ from math import inf
 import numpy as np
 from numpy.typing import NDArray
 
-from services.matching.engine.solving.couples import AtLeast, Revalued, among, degrees, none, replaced, some, without
 from services.matching.engine.solving.certificate import Certificate, most_value
+from services.matching.engine.solving.couples import AtLeast, Revalued, among, degrees, none, replaced, some, without
 from services.matching.engine.solving.cover import Barrier, cover
 from services.matching.engine.solving.pairs import DEAREST, NEVER, Edges, Millionths, Pairs
 from services.matching.engine.solving.plan import unmatched_of, worth

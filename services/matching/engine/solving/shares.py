@@ -133,13 +133,13 @@ def revalued(couples: Edges, *, weight: Millionths, unit: int, got: Got) -> Edge
 
 def value_bound(certified: int, *, weights: Millionths, needs: Millionths) -> int:
     """The bound on the value from one on the weighted value."""
-    return (certified - sum((weights * needs).tolist())) // UNIT
+    return int((certified - sum((weights * needs).tolist())) // UNIT)
 
 
 def share_bound(certified: int, *, weights: Millionths, owed: Owed) -> int:
     """The bound on the share from one on the weighted sum of what is got."""
     whole = sum((weights * owed.best).tolist())
-    return min(owed.asked, max(certified, 0) * WHOLE // whole) if whole > 0 else owed.asked
+    return int(min(owed.asked, max(certified, 0) * WHOLE // whole)) if whole > 0 else owed.asked
 
 
 def with_shares(
@@ -337,7 +337,10 @@ class _Program:
         count = len(who)
         row_of = np.full(size, -1)
         row_of[who] = size + np.arange(count)
-        entries = [(edges.u, column, 1.0), (edges.v, column, 1.0)]
+        entries: list[tuple[NDArray[np.integer], NDArray[np.int64], float]] = [
+            (edges.u, column, 1.0),
+            (edges.v, column, 1.0),
+        ]
         for end in (edges.u, edges.v):
             waits = row_of[end] >= 0
             entries.append((row_of[end][waits], column[waits], -1.0))

@@ -153,14 +153,16 @@ class _Run:
             self._price(np.where(who & ~grouped, self._penalty, 0), target=target)
         if exact and not self._done():
             self._finish()
+        self.on_best()
 
     def best(self, forced: Edges, *, all_waiting: NDArray[np.bool_]) -> Best:
         """The plan as it is now, with the ``forced`` couples."""
         couples, certificate = joined(forced, self.couples), self.certificate()
+        bound = self.bound(certificate)
         return Best(
             couples,
             value=worth(couples),
-            upper_bound=self.bound(certificate) + worth(forced),
+            upper_bound=(bound if self.proven is None else min(bound, self.proven)) + worth(forced),
             unmatched=unmatched_of(couples, waiting=all_waiting),
             unmatched_bound=least_alone(certificate, places=self.places, waiting=self.waiting),
         )
