@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 from strawberry.dataloader import DataLoader
 
 from chassis.database import Transaction
 from contracts.base import SYSTEM, Actor, Role
-from contracts.errors import Refusal
 from contracts.feedback import Agenda, Agreement, Feedback, Introduction, Reciprocity, Session
 from contracts.matching import (
     CohortStatus,
@@ -25,9 +24,6 @@ from contracts.matching import (
     MatchRun,
     Pair,
     PairStatus,
-    PassedOver,
-    PassedOverByRun,
-    ReadPassedOver,
     RoundPlan,
     RunStatus,
     UnmatchedReason,
@@ -53,9 +49,6 @@ from gateway.views import (
     RoundPlanSeen,
     RunSeen,
 )
-
-if TYPE_CHECKING:
-    from gateway.platform import Platform
 
 SeenT = TypeVar("SeenT")
 OursT = TypeVar("OursT", bound=Agreement | Agenda | Reciprocity | Session)
@@ -96,7 +89,6 @@ class Loaders:
         self.introductions = DataLoader(load_fn=self._introductions)
         self.introductions_of = DataLoader(load_fn=self._introductions_of)
         self.notifications = DataLoader(load_fn=self._notifications)
-        self._passed_over: dict[UUID, tuple[PassedOver, ...] | None] = {}
 
     def _reading(self) -> AbstractAsyncContextManager[Transaction]:
         return self._begin(self.viewer)
@@ -279,22 +271,6 @@ class Loaders:
             found = await cohorts_store.latest_runs(tx, cohort_ids)
         seen = {run.cohort_id: RunSeen(run=run, changed_at=at) for run, at in found}
         return [seen.get(key) for key in cohort_ids]
-
-    async def published_run_of(self, cohort_id: UUID) -> UUID | None:
-        """The id of the cohort's latest run whose proposals are published. Its id alone tells nothing."""
-        async with self._begin(SYSTEM) as tx:
-            return await cohorts_store.latest_published_run(tx, cohort_id)
-
-    async def passed_over(self, run_id: UUID, platform: Platform) -> tuple[PassedOver, ...] | None:
-        """Whom a run passed over for the viewer; None when it is not kept, or not for the viewer. Never kept here."""
-        if run_id not in self._passed_over:
-            try:
-                found = await platform.ask(ReadPassedOver(run_id=run_id), answer=PassedOverByRun, actor=self.viewer)
-            except Refusal:
-                self._passed_over[run_id] = None
-            else:
-                self._passed_over[run_id] = found.people
-        return self._passed_over[run_id]
 
     async def runs_in(self, cohort_id: UUID, *, page: Asked) -> Page[RunSeen]:
         """A cohort's runs, for its organizers and operators."""

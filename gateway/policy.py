@@ -142,7 +142,6 @@ PAIR: Mapping[str, frozenset[PairSight]] = {
     "expires_at": _EVERY_EYE,
     "partner": _TWO,
     "shared_windows": _OPEN,
-    "passed_over": _OPEN,  # of the viewer's own; whom it names is seen through the viewer's tier
     "common_ground": _OPEN,  # and may_read_grounds: it may speak of facets
     "bridge": _OPEN,
     "questions": _OPEN,

@@ -378,10 +378,12 @@ class PassedOverByRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadPassedOver(Query):
-    """By a person: why a run, whose proposals are published, gave them nobody better. Answer: PassedOverByRun."""
+    """By a person: why a run gave them nobody better: the one that found this pair of theirs, or the cohort's latest whose proposals are
+    published. Answer: PassedOverByRun."""
 
     WIRE: ClassVar[str] = "viceversa.matching.read-passed-over.v1"
-    run_id: UUID
+    pair_id: UUID | None = None
+    cohort_id: UUID | None = None
 
 
 FACTS = (

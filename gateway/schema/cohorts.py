@@ -27,12 +27,10 @@ from gateway.schema.describing import field
 from gateway.schema.fairness import (
     Fairness,
     Floor,
-    PassedOver,
     PlanSoFar,
     RulePrice,
     fairness,
     floor,
-    passed_over_by,
     plan_so_far,
     rule_price,
 )
@@ -116,16 +114,6 @@ class Enrolment(Node):
     async def cohort(self, info: Info) -> Cohort | None:
         seen = await info.context.loaders.cohorts.load(self.state.cohort_id)
         return cohort(seen) if seen else None
-
-    @field(
-        "Why the latest run whose proposals are published gave the person nobody better, whoever would be worth most first. For the "
-        "person alone; null for everybody else, and when what the run saw is not kept any more."
-    )
-    async def passed_over(self, info: Info) -> list[PassedOver] | None:
-        if info.context.viewer.person_id != self.state.person_id:
-            return None
-        run_id = await info.context.loaders.published_run_of(self.state.cohort_id)
-        return None if run_id is None else await passed_over_by(info, run_id)
 
     @field("The person.")
     async def person(self, info: Info) -> Person | None:

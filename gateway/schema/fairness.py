@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from typing import Annotated
-from uuid import UUID
 
 import strawberry
-from graphql import GraphQLError
 
 from contracts import matching
 from contracts.matching import RuleKind
-from gateway.platform import OwnerAway
 from gateway.schema.context import Info
 from gateway.schema.describing import field
 from gateway.schema.people import Person, person
@@ -193,12 +190,17 @@ class PassedOver:
         return in_locale(locale, english=self.state.why, wordings=self.state.wordings)
 
 
-async def passed_over_by(info: Info, run_id: UUID) -> list[PassedOver] | None:
-    """Whom a run passed over for the viewer; None when that is not kept, or not for the viewer."""
-    try:
-        found = await info.context.loaders.passed_over(run_id, info.context.platform)
-    except OwnerAway as away:
-        raise GraphQLError(f"passedOver: {away}", extensions={"code": "ServiceUnavailable"}) from None
-    if found is None:
-        return None
-    return [PassedOver(state=each, value=each.value, own=each.own, price=each.price) for each in found]
+@strawberry.type(
+    description="Why nobody better: those with whom a pair would be worth more to the viewer, the best first."
+)
+class PassedOverList:
+    people: list[PassedOver] = strawberry.field(
+        description="At most three; empty when nobody would be better, or the cohort is too large to have been looked at."
+    )
+
+
+def passed_over(answer: matching.PassedOverByRun) -> PassedOverList:
+    """What the owner of the runs answered to the one who asks for themselves."""
+    return PassedOverList(
+        people=[PassedOver(state=each, value=each.value, own=each.own, price=each.price) for each in answer.people]
+    )

@@ -15,7 +15,6 @@ from gateway import policy
 from gateway.schema.cohorts import Cohort, Locale, MatchRun, cohort, match_run
 from gateway.schema.context import Info
 from gateway.schema.describing import field
-from gateway.schema.fairness import PassedOver, passed_over_by
 from gateway.schema.paging import After, Connection, First, Node, asked, connection
 from gateway.schema.people import Organization, Person, organization, person
 from gateway.views import PairSeen
@@ -348,16 +347,6 @@ class Pair(Node):
             one_way_reason=said.one_way_reason,
             details=list(said.details) if grounds else None,
         )
-
-    @field(
-        "Why nobody better for the viewer, whoever would be worth most first. For the two, each for themselves, while it is open or they "
-        "work together; null for everybody else, and when what the run saw is not kept any more."
-    )
-    async def passed_over(self, info: Info) -> list[PassedOver] | None:
-        run_id = self.state.pair.run_id
-        if self.state.sight not in policy.PAIR["passed_over"] or run_id is None:
-            return None
-        return await passed_over_by(info, run_id)
 
     @field("The match run that found it. For organizers.")
     async def run(self, info: Info) -> MatchRun | None:

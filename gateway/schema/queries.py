@@ -41,6 +41,10 @@ Ids = Annotated[list[strawberry.ID], strawberry.argument(description="The ids, a
 RunId = Annotated[strawberry.ID, strawberry.argument(description="A completed match run.")]
 OtherRunId = Annotated[strawberry.ID, strawberry.argument(description="Another one of the same cohort.")]
 CohortId = Annotated[strawberry.ID, strawberry.argument(description="The cohort.")]
+OwnPair = Annotated[strawberry.ID | None, strawberry.argument(description="A pair of the viewer's.")]
+OwnCohort = Annotated[
+    strawberry.ID | None, strawberry.argument(description="A cohort of the viewer's, with or without a pair.")
+]
 RulesToCheck = Annotated[
     RuleSetInput | None, strawberry.argument(description="The rules to try; left out: those of the cohort.")
 ]
@@ -168,6 +172,26 @@ class Query:
         query = matching_contract.CheckRules(cohort_id=the_id(cohort_id, path="cohortId"), rules=tried)
         answer = await ask(info, query, matching_contract.RulesCheck)
         return fairness_types.rules_check(answer) if isinstance(answer, matching_contract.RulesCheck) else answer
+
+    @field(
+        "Why the match run gave the viewer nobody better: the one that found a pair of theirs, or the cohort's latest whose proposals are "
+        "published. For the viewer's own pair, or without one. Never kept here."
+    )
+    async def passed_over(
+        self, info: Info, pair_id: OwnPair = None, cohort_id: OwnCohort = None
+    ) -> results.PassedOverPayload:
+        if info.context.viewer.person_id is None:
+            return needs_a_person()
+        if (pair_id is None) == (cohort_id is None):
+            raise GraphQLError(
+                "passedOver: name either pairId or cohortId.", extensions={"code": "InvalidId", "path": "passedOver"}
+            )
+        query = matching_contract.ReadPassedOver(
+            pair_id=None if pair_id is None else the_id(pair_id, path="pairId"),
+            cohort_id=None if cohort_id is None else the_id(cohort_id, path="cohortId"),
+        )
+        answer = await ask(info, query, matching_contract.PassedOverByRun)
+        return fairness_types.passed_over(answer) if isinstance(answer, matching_contract.PassedOverByRun) else answer
 
     @field("A plan of speed rounds: for organizers of its cohort, operators, and the people in it.")
     async def round_plan(self, info: Info, id: Id) -> round_types.RoundPlan | None:  # noqa: A002

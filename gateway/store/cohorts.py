@@ -118,22 +118,6 @@ async def latest_runs(
     return _runs(await tx.connection.execute(ordered))
 
 
-async def latest_published_run(tx: Transaction, cohort_id: UUID) -> UUID | None:
-    """The run of a cohort whose proposals were published last. The caller answers for who may know it."""
-    statement = (
-        sa.select(runs.c.id)
-        .where(
-            runs.c.cohort_id == cohort_id,
-            ~runs.c.simulated,
-            runs.c.state["published"].as_boolean().is_(sa.true()),
-        )
-        .order_by(runs.c.changed_at.desc(), runs.c.id)
-        .limit(1)
-    )
-    found: UUID | None = await tx.connection.scalar(statement)
-    return found
-
-
 async def runs_in_cohort(tx: Transaction, cohort_id: UUID, *, asked: Asked) -> Page[tuple[MatchRun, datetime]]:
     """A cohort's runs, the latest first."""
     keys = [Key(runs.c.changed_at, datetime, descending=True), Key(runs.c.id, UUID)]

@@ -25,7 +25,7 @@ from contracts.matching import (
 )
 from services.matching import store
 from services.matching.domain import enrolments, rules, simulations
-from services.matching.domain.authority import no_run, partner_of
+from services.matching.domain.authority import no_run, partner_of, people_of
 from services.matching.domain.freeze import freeze
 from services.matching.domain.runs import NoProof, ProofNotForYou
 from services.matching.domain.simulations import NothingKept
@@ -114,8 +114,16 @@ async def check_rules(query: CheckRules, tx: Transaction) -> RulesCheck:
 async def read_passed_over(query: ReadPassedOver, tx: Transaction) -> PassedOverByRun:
     """Why a published run gave the asking person nobody better; not of people who said no to them since, or they to those."""
     person = query.actor.person_id
-    run = await _run(query.run_id, tx)
-    if person is None or not run.published or run.simulated:
+    run_id = None
+    if person is not None and query.pair_id is not None:
+        pair = await store.load_pair(tx, query.pair_id)
+        run_id = pair.state.run_id if pair is not None and person in people_of(pair.state) else None
+    elif person is not None and query.cohort_id is not None:
+        run_id = await store.latest_published(tx, query.cohort_id)
+    if person is None or run_id is None:
+        raise no_run()
+    run = await _run(run_id, tx)
+    if not run.published or run.simulated:
         raise no_run()
     plan = await _plan(run, tx)
     mine = [each for each in plan.passed_over if each.person == str(person)]

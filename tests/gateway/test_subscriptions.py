@@ -33,6 +33,10 @@ from tests.gateway.serving import Client, Served, serving
 PATIENCE = 10.0
 PROPOSALS = "subscription { proposals { id status partner { displayName } } }"
 PAIRS = "subscription($id: ID) { pairs(cohortId: $id) { id status partner { displayName } } }"
+SO_FAR = (
+    "subscription($id: ID!) { matchRunProgress(cohortId: $id) { stage "
+    "soFar { pairs value upperBound unmatched unmatchedBound } } }"
+)
 RUNS = "subscription($id: ID!) { matchRunProgress(cohortId: $id) { progress } }"
 NOTIFICATIONS = "subscription { notifications { title } }"
 SESSIONS = "subscription { sessions { id status } }"

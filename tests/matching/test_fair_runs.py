@@ -375,8 +375,9 @@ class TestContradictions:
 
 @pytest.mark.usefixtures("with_texts")
 class TestPassedOver:
-    async def asked(self, world: World, run_id: UUID, *, by: Actor) -> PassedOverByRun:
-        found = await ask(app.spec, world.database, ReadPassedOver(run_id=run_id), actor=by)
+    async def asked(self, world: World, *, by: Actor, pair_id: UUID | None = None) -> PassedOverByRun:
+        query = ReadPassedOver(pair_id=pair_id, cohort_id=None if pair_id else world.cohort_id)
+        found = await ask(app.spec, world.database, query, actor=by)
         assert isinstance(found, PassedOverByRun)
         return found
 
@@ -385,9 +386,10 @@ class TestPassedOver:
         run_id, _ = await matched(world)
         (alone,) = [left.person_id for left in (await the_run(world, run_id)).unmatched]
         with pytest.raises(NotFound):
-            await self.asked(world, run_id, by=world.person(alone))
+            await self.asked(world, by=world.person(alone))
         await world.do(PublishProposals(command_id=uuid4(), run_id=run_id), by=world.admin())
-        found = await self.asked(world, run_id, by=world.person(alone))
+        found = await self.asked(world, by=world.person(alone))
+        assert found.run_id == run_id
         assert found.people
         for each in found.people:
             assert each.partner_id in people
@@ -395,7 +397,13 @@ class TestPassedOver:
             assert "place" in each.why
             assert dict(each.wordings)["pl"]
         with pytest.raises(NotFound):
-            await self.asked(world, run_id, by=world.admin())
+            await self.asked(world, by=world.admin())
+        pair = (await world.pairs())[0]
+        members = {member.person_id for member in pair.members}
+        mine = await self.asked(world, by=world.person(min(members)), pair_id=pair.pair_id)
+        assert (mine.run_id, {each.own for each in mine.people} <= {pair.value}) == (run_id, True)
+        with pytest.raises(NotFound):
+            await self.asked(world, by=world.person(alone), pair_id=pair.pair_id)
 
 
 @pytest.mark.parametrize("said_", ["soon", "-1", "nan", "inf"])

@@ -74,6 +74,7 @@ MatchRunPayload = Annotated[cohorts.MatchRun | Refused, _payload("MatchRunPayloa
 ComparisonPayload = Annotated[
     comparing.RunComparison | Refused, _payload("ComparisonPayload", "Two match runs side by side")
 ]
+PassedOverPayload = Annotated[fairness.PassedOverList | Refused, _payload("PassedOverPayload", "Who was passed over")]
 RulesCheckPayload = Annotated[
     fairness.RulesCheck | Refused, _payload("RulesCheckPayload", "Whether rules contradict each other")
 ]
