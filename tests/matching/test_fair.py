@@ -155,6 +155,7 @@ def test_a_floor_that_was_tampered_with_is_refused() -> None:
     for floor in (
         replace(proof.floor, bound=proof.floor.bound - 50_000),
         replace(proof.floor, floor=int(proof.couples.w.max()) + 1),
+        replace(proof.floor, group=np.full_like(proof.floor.group, -1), inner=np.zeros_like(proof.floor.inner)),
     ):
         wrong = proof_bytes(replace(proof, floor=floor))
         assert verify(content, near=near_bytes(near), proof=wrong, digest=digest).faults
