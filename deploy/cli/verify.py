@@ -38,7 +38,9 @@ def verify_run(
     )
     typer.echo(f"  so it is at most {report.gap:.4%} from the best")
     if report.floor is not None:
-        typer.echo(f"  every pair is worth {report.floor:.6f} at least; no floor above {report.floor_bound:.6f} can be had")
+        typer.echo(
+            f"  every pair is worth {report.floor:.6f} at least; no floor above {report.floor_bound:.6f} can be had"
+        )
     if report.share is not None:
         typer.echo(
             f"  every organization gets {report.share:.1%} of its best at least; no plan gives each more than {report.share_bound:.1%}"

@@ -34,6 +34,7 @@ from gateway.schema.fairness import (
     plan_so_far,
     rule_price,
 )
+from gateway.schema.learning import CalibrationUsed, calibration_used
 from gateway.schema.paging import After, Connection, First, Node, asked, connection
 from gateway.schema.people import Organization, Person, organization, person
 from gateway.schema.rounds import RoundPlan, round_plan
@@ -98,6 +99,10 @@ class RuleSet:
     organization_floor: float = strawberry.field(
         description="The share of what its people would get at best that every organization gets at least, as far as can be: 0 to 1."
     )
+    ranking: float = strawberry.field(
+        description="How much it counts when runs plan, at most, that two people ranked each other first: 0 to 0.5."
+    )
+    learned: bool = strawberry.field(description="Whether what released feedback taught is heeded.")
 
 
 @strawberry.type(description="A person's place in a cohort. For the person and the admins of their organization.")
@@ -223,6 +228,9 @@ class MatchRun(Node):
     moved: int = strawberry.field(
         description="How many people are not with somebody any more with whom they were drafted before, and who is still here."
     )
+    calibration: CalibrationUsed | None = strawberry.field(
+        description="What it heeds of released feedback; null: nothing."
+    )
     changed_at: datetime = strawberry.field(description="When it last moved on.")
     so_far: PlanSoFar | None = strawberry.field(
         description="The best plan so far while it runs; of a cancelled run, how far it came. Null before the first."
@@ -297,6 +305,7 @@ def match_run(seen: RunSeen) -> MatchRun:
         rules=rule_set(state.rules) if state.rules else None,
         keep=state.keep,
         moved=state.moved,
+        calibration=calibration_used(state.calibration),
         changed_at=seen.changed_at,
         so_far=plan_so_far(state.so_far),
         stopping=state.stopping,
@@ -492,4 +501,6 @@ def rule_set(state: matching.RuleSet) -> RuleSet:
         logistics=state.logistics,
         worst_off_floor=state.worst_off_floor,
         organization_floor=state.organization_floor,
+        ranking=state.ranking,
+        learned=state.learned,
     )

@@ -7,8 +7,7 @@ from itertools import combinations
 import msgspec
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from services.matching.engine.accounts import gini
 from services.matching.engine.frozen import near_bytes, proof_bytes, proof_from

@@ -34,8 +34,7 @@ from contracts.matching import (
 )
 from services.matching.app import app
 from services.matching.engine.frozen import near_bytes
-from services.matching.engine.model import Person, Plan, Snapshot
-from services.matching.engine.model import Rule as EngineRule
+from services.matching.engine.model import Person, Plan, Rule as EngineRule, Snapshot
 from services.matching.engine.prices import LARGEST, price_rules
 from services.matching.engine.scoring.ground import texts_of
 from services.matching.engine.verifying import verify

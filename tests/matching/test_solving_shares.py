@@ -3,8 +3,7 @@
 from functools import cache
 
 import numpy as np
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from services.matching.engine.solving.pairs import NEVER, Edges
 from services.matching.engine.solving.shares import (
@@ -26,8 +25,8 @@ from services.matching.engine.solving.verify import check
 from tests.matching.solving_ground import Problem, cases, edges, plain, problems
 
 
-def as_it_is(w: np.ndarray) -> np.ndarray:
-    return w
+def as_it_is(couples: Edges) -> np.ndarray:
+    return couples.w
 
 
 def owed_in(problem: Problem, of: list[int], *, asked: int) -> Owed:

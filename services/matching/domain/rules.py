@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from services.matching.engine.contradictions import Contradiction
 
 FACETS = tuple(field.name for field in fields(Facets))
+MOST_RANKING = 0.5  # more, and wishes would outweigh what keeps pairs from going one way
 MINUTES_OF_A_WEEK = 7 * 24 * 60
 
 _NEEDS_PARAMETER = {
@@ -121,6 +122,13 @@ def _problems_with_weights(rules: RuleSet) -> Iterator[Problem]:
     for name, share in (("worst_off_floor", rules.worst_off_floor), ("organization_floor", rules.organization_floor)):
         if not 0 <= share <= 1:
             yield Problem(name, "A floor is a share from 0 (none) to 1.", str(share), "Choose a number from 0 to 1.")
+    if not 0 <= rules.ranking <= MOST_RANKING:
+        yield Problem(
+            "ranking",
+            f"The weight of rankings lies between 0 and {MOST_RANKING}.",
+            str(rules.ranking),
+            f"Choose a number from 0 to {MOST_RANKING}.",
+        )
 
 
 def _problems_with(rule: Rule, *, at: int) -> Iterator[Problem]:

@@ -10,6 +10,7 @@ from uuid import UUID
 from contracts.base import Event
 from contracts.errors import Conflict, Invalid, NotAllowed, NotFound
 from contracts.matching import (
+    CalibrationUsed,
     Cohort,
     CohortStatus,
     Fairness,
@@ -88,6 +89,7 @@ class Result:
     organization_floor: Floor | None = None
     fairness: Fairness | None = None
     rule_prices: tuple[RulePrice, ...] = ()
+    learned: bool = False  # whether what was frozen of feedback applied to the models that read the texts
 
 
 def request(
@@ -130,9 +132,11 @@ def progress(
     return _to(kept, replace(state, so_far=so_far or kept.state.so_far), MatchingProgressed, now)
 
 
-def freeze(kept: Kept[MatchRun], *, digest: str, people: int, now: datetime) -> Kept[MatchRun]:
+def freeze(
+    kept: Kept[MatchRun], *, digest: str, people: int, now: datetime, calibration: CalibrationUsed | None = None
+) -> Kept[MatchRun]:
     """The snapshot is taken."""
-    state = replace(kept.state, status=RunStatus.RUNNING, stage="frozen", progress=0.05)
+    state = replace(kept.state, status=RunStatus.RUNNING, stage="frozen", progress=0.05, calibration=calibration)
     return _to(kept, replace(state, snapshot_digest=digest, people=people), MatchingProgressed, now)
 
 
@@ -161,6 +165,7 @@ def complete(kept: Kept[MatchRun], *, result: Result, seconds: float, now: datet
         organization_floor=result.organization_floor,
         fairness=result.fairness,
         rule_prices=result.rule_prices,
+        calibration=kept.state.calibration if result.learned else None,
     )
     return _to(kept, state, MatchingCompleted, now)
 

@@ -10,7 +10,7 @@ from services.matching.engine.model import Fairness, PassedOver, Person, Planned
 from services.matching.engine.scoring.problem import MILLION, Problem
 from services.matching.engine.scoring.reasons import passed_over, shown
 from services.matching.engine.solving.pairs import Edges, Millionths, Pairs
-from services.matching.engine.solving.shares import WHOLE, Owed, got_by
+from services.matching.engine.solving.shares import WHOLE, Got, Owed, got_by
 from services.matching.engine.solving.stability import blocking
 
 RATHER = 100_000
@@ -22,7 +22,7 @@ LOOKED_AT = 5_000
 def fairness(
     people: Sequence[Person], *, pairs: Iterable[PlannedPair], possible: Pairs, planned: Edges, problem: Problem
 ) -> Fairness:
-    """Of a plan. ``planned``: its couples, at what a planner sees."""
+    """Of a plan. ``planned``: its couples, at what a planner sees without rankings."""
     got: dict[str, int] = {}
     for pair in pairs:
         for person in (pair.first, pair.second):
@@ -86,12 +86,14 @@ def passed(
     return tuple(sorted(found, key=lambda each: (each.person, -each.value, each.partner)))
 
 
-def shares_of(couples: Edges, *, owed: Owed, people: Sequence[Person]) -> Mapping[str, float]:
+def shares_of(couples: Edges, *, owed: Owed, got: Got, people: Sequence[Person]) -> Mapping[str, float]:
     """By organization: what its people get as a share of what they would get at best, rounded down to a thousandth."""
-    got = got_by(couples, owed=owed, got=shown)
+    total = got_by(couples, owed=owed, got=got)
     number = {person.organization: int(of) for person, of in zip(people, owed.of.tolist(), strict=True)}
     best = owed.best
-    return {name: int(got[at] * WHOLE // best[at]) / WHOLE for name, at in sorted(number.items()) if int(best[at]) > 0}
+    return {
+        name: int(total[at] * WHOLE // best[at]) / WHOLE for name, at in sorted(number.items()) if int(best[at]) > 0
+    }
 
 
 def prices_in(y: Millionths, *, unit: int) -> Millionths:

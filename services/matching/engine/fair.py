@@ -11,14 +11,15 @@ import numpy as np
 from services.matching.engine.model import STICKY, Floor, Snapshot
 from services.matching.engine.scoring.problem import MILLION, Problem
 from services.matching.engine.scoring.reasons import shown
+from services.matching.engine.scoring.wishes import wished
 from services.matching.engine.solving.couples import some
-from services.matching.engine.solving.floors import Highest, above, with_floor
-from services.matching.engine.solving.pairs import Edges, Millionths, Pairs
+from services.matching.engine.solving.floors import Highest, with_floor
+from services.matching.engine.solving.pairs import NEVER, Edges, Millionths, Pairs
 from services.matching.engine.solving.plan import worth
-from services.matching.engine.solving.shares import MOST_PEOPLE, WHOLE, Owed, Proven, Shared, best_of, with_shares
+from services.matching.engine.solving.shares import MOST_PEOPLE, WHOLE, Got, Owed, Proven, Shared, best_of, with_shares
 from services.matching.engine.solving.solution import CANCELLED, GAP, OPTIMAL, TIME, Best, Solution
 from services.matching.engine.solving.solve import solve
-from services.matching.engine.stated import Stated
+from services.matching.engine.stated import Stated, unseen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,17 +100,17 @@ def fairly(
             forced=forced,
             share=asked.worst_off,
             free=free,
+            judged=known.plain,
+            raised=lambda pairs: wished(pairs, known.wishes),
             cancelled=cancelled,
             deadline=deadline,
         )
         fair = replace(fair, highest=floored.highest)
-        if floored.floor is not None:
+        if floored.floor is not None and floored.pairs is not None:
             found = replace(floored.floored, unmatched_bound=free.unmatched_bound)
             settled = floored.highest is not None and floored.highest.floor == floored.highest.bound
             found = _exact(found, value=found.exact and settled)
-            fair = replace(
-                fair, found=found, lifted=found, floor=floored.floor, pairs=above(known.pairs, floored.floor)
-            )
+            fair = replace(fair, found=found, lifted=found, floor=floored.floor, pairs=floored.pairs)
     if asked.organizations and keep != STICKY and known.pairs.size <= MOST_PEOPLE and not late():
         on_progress("shares of the organizations", 0.95)
         fair = _shared(known, fair, forced=forced, asked=asked.organizations, cancelled=cancelled, deadline=deadline)
@@ -118,15 +119,35 @@ def fairly(
     return fair
 
 
+def plainly(known: Stated, couples: Edges) -> Edges:
+    """The couples at what they are worth to a planner without what people ranked; those that had to be and are not possible, as they
+    are."""
+    worth_ = known.plain.value(couples.u, couples.v)
+    return Edges(couples.u, couples.v, np.where(worth_ == NEVER, couples.w, worth_))
+
+
+def gained(known: Stated) -> Got:
+    """What the two of each couple get, as people see it: nobody's rankings enter floors, or they could be read from them."""
+    return lambda couples: shown(plainly(known, couples).w)
+
+
 def sticky_above(known: Stated, fair: Fair) -> Stated:
     """The same with the pairs that the floor leaves, so that what a run keeps is above it too."""
     if fair.floor is None:
         return known
-    return replace(known, pairs=fair.pairs, sticky=some(known.sticky, known.sticky.w >= fair.floor))
+    held = known.sticky
+    return replace(known, pairs=fair.pairs, sticky=some(held, fair.pairs.value(held.u, held.v) != NEVER))
 
 
-def floors_of(fair: Fair, *, asked: Asked) -> tuple[Floor | None, Floor | None]:
+def floors_of(known: Stated, fair: Fair, *, asked: Asked) -> tuple[Floor | None, Floor | None]:
     """Under the worst-off, and of organizations, as people read them; None where none was asked for."""
+
+    def value(found: Solution) -> int:
+        return found.value + unseen(known, found.couples)
+
+    def bound(found: Solution) -> int:
+        return found.upper_bound + unseen(known, found.couples)
+
     worst_off = organizations = None
     if asked.worst_off:
         highest = fair.highest
@@ -134,8 +155,8 @@ def floors_of(fair: Fair, *, asked: Asked) -> tuple[Floor | None, Floor | None]:
             asked=asked.worst_off / WHOLE,
             reached=None if fair.floor is None else _seen(fair.floor),
             highest=None if highest is None else _seen(highest.bound),
-            price=max(0, _value(fair.free) - _value(fair.lifted)) / MILLION,
-            price_at_most=max(0, _bound(fair.free) - _value(fair.lifted)) / MILLION,
+            price=max(0, value(fair.free) - value(fair.lifted)) / MILLION,
+            price_at_most=max(0, bound(fair.free) - value(fair.lifted)) / MILLION,
         )
     if asked.organizations:
         shared = fair.shared
@@ -143,10 +164,10 @@ def floors_of(fair: Fair, *, asked: Asked) -> tuple[Floor | None, Floor | None]:
             asked=asked.organizations / WHOLE,
             reached=None if shared is None else shared.share / WHOLE,
             highest=None if shared is None else shared.share_bound / WHOLE,
-            price=max(0, _value(fair.lifted) - _value(fair.found)) / MILLION,
+            price=max(0, value(fair.lifted) - value(fair.found)) / MILLION,
             price_at_most=0.0
             if shared is None or fair.found is fair.lifted
-            else max(0, _bound(fair.lifted) - _value(fair.found)) / MILLION,
+            else max(0, bound(fair.lifted) - value(fair.found)) / MILLION,
         )
     return worst_off, organizations
 
@@ -155,21 +176,16 @@ def _seen(planned: int) -> float:
     return int(shown(np.array([planned], np.int64))[0]) / MILLION
 
 
-def _value(found: Solution) -> int:
-    return sum(shown(found.w).tolist())
-
-
-def _bound(found: Solution) -> int:
-    """The bound as people see it: without the tier of the pairs that go one way."""
-    return found.upper_bound + _value(found) - found.value
-
-
 def owed_in(problem: Problem, pairs: Pairs, *, asked: int) -> Owed:
-    """What every organization's people would get at best. ``pairs``: all of them, above no floor."""
+    """What every organization's people would get at best. ``pairs``: all of them, above no floor and without rankings."""
     labels = problem.labels[0].astype(np.int64)
     of: Millionths = np.where(labels < 0, labels.max(initial=-1) + 1, labels)
     count = int(of.max(initial=-1)) + 1
-    return Owed(of, best_of(pairs, of=of, places=problem.places, got=shown, organizations=count), asked)
+    return Owed(
+        of,
+        best_of(pairs, of=of, places=problem.places, got=lambda couples: shown(couples.w), organizations=count),
+        asked,
+    )
 
 
 def _shared(
@@ -181,7 +197,7 @@ def _shared(
     cancelled: Callable[[], bool],
     deadline: Callable[[], float],
 ) -> Fair:
-    owed = owed_in(known.problem, known.pairs, asked=asked)
+    owed = owed_in(known.problem, known.plain, asked=asked)
     found = fair.found
     shared = with_shares(
         fair.pairs,
@@ -190,7 +206,7 @@ def _shared(
         waiting=np.ones(known.pairs.size, dtype=np.bool_),
         forced=forced,
         owed=owed,
-        got=shown,
+        got=gained(known),
         upper_bound=found.upper_bound,
         exact=found.exact,
         cancelled=cancelled,

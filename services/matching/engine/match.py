@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from math import inf
 
@@ -11,10 +11,21 @@ import numpy as np
 
 from services.matching.engine.accounts import fairness, passed, prices_in, shares_of
 from services.matching.engine.explain import explain
-from services.matching.engine.fair import NOTHING, Asked, Fair, asked_by, fairly, floors_of, owed_in, sticky_above
+from services.matching.engine.fair import (
+    NOTHING,
+    Asked,
+    Fair,
+    asked_by,
+    fairly,
+    floors_of,
+    gained,
+    owed_in,
+    plainly,
+    sticky_above,
+)
 from services.matching.engine.frozen import FloorProof, Proof, ShareProof
 from services.matching.engine.keeping import keeping
-from services.matching.engine.meaning.near import Near
+from services.matching.engine.meaning.near import THOUSAND, Near
 from services.matching.engine.model import (
     NONE,
     Cancelled,
@@ -28,12 +39,11 @@ from services.matching.engine.model import (
 )
 from services.matching.engine.scoring.inverted import inverted
 from services.matching.engine.scoring.problem import MILLION
-from services.matching.engine.scoring.reasons import best_possible, outcomes, reason_for, shown
-from services.matching.engine.scoring.value import ONE_WAY_COST
+from services.matching.engine.scoring.reasons import best_possible, outcomes, reason_for
 from services.matching.engine.solving.pairs import Edges, edges_of
 from services.matching.engine.solving.shares import UNIT
 from services.matching.engine.solving.solution import Best, Solution
-from services.matching.engine.stated import Stated, going_one_way, state
+from services.matching.engine.stated import Stated, state, unseen
 
 NAME = "flow-1"
 
@@ -73,7 +83,7 @@ def match(
         known,
         asked=asked,
         keep=snapshot.keep,
-        on_best=lambda best: on_so_far(_so_far(best)),
+        on_best=lambda best: on_so_far(_so_far(known, best)),
         on_progress=lambda stage, done: on_progress(f"pairing: {stage}", 0.4 + 0.4 * done),
         cancelled=cancelled,
         deadline=deadline,
@@ -86,6 +96,9 @@ def match(
         monday=date.fromisoformat(snapshot.week),
         pins=known.pins,
     )
+    learned = known.problem.near is not near
+    if learned:
+        pairs = tuple(with_models_word(pair, near) for pair in pairs)
     proof = Proof(
         seed=seed,
         forced=solution.forced,
@@ -99,15 +112,16 @@ def match(
         shares=_share_proof(solution.fair),
         free=None if solution.fair.found is solution.fair.free else solution.fair.free.certificate,
     )
-    return _plan(known, solution, asked=asked, pairs=pairs, meaning=near.model), proof
+    plan = _plan(known, solution, asked=asked, pairs=pairs, meaning=near.model)
+    return replace(plan, learned=learned), proof
 
 
-def _so_far(best: Best) -> SoFar:
-    seen = sum(shown(best.couples.w).tolist())
+def _so_far(known: Stated, best: Best) -> SoFar:
+    above = unseen(known, best.couples)
     return SoFar(
         pairs=len(best.couples),
-        value=seen / MILLION,
-        upper_bound=(best.upper_bound + seen - best.value) / MILLION,
+        value=(best.value + above) / MILLION,
+        upper_bound=(best.upper_bound + above) / MILLION,
         unmatched=best.unmatched,
         unmatched_bound=best.unmatched_bound,
     )
@@ -133,6 +147,16 @@ def _share_proof(fair: Fair) -> ShareProof | None:
         bound=fair.shared.share_bound,
         value=fair.shared.value_proof,
         most=fair.shared.share_proof,
+    )
+
+
+def with_models_word(pair: PlannedPair, near: Near) -> PlannedPair:
+    """The pair with what the models alone say of each direction: the next correction is learned from that, not from this one."""
+    return replace(
+        pair,
+        directions=tuple(
+            replace(way, unlearned=near.of(way.need).get(way.offer, 0) / THOUSAND) for way in pair.directions
+        ),
     )
 
 
@@ -209,21 +233,20 @@ def _plan(known: Stated, solution: Solved, *, asked: Asked, pairs: Sequence[Plan
         for index in range(len(known.people))
         if index not in paired
     ]
-    one_way = going_one_way(known.problem, found.couples, forced=solution.forced)
-    worst_off, organizations = floors_of(fair, asked=asked)
-    owed = owed_in(known.problem, known.pairs, asked=asked.organizations)
+    worst_off, organizations = floors_of(known, fair, asked=asked)
+    owed = owed_in(known.problem, known.plain, asked=asked.organizations)
     return Plan(
         pairs=tuple(pairs),
         left_out=tuple(sorted(left_out, key=lambda out: out.person)),
         outcomes=outcomes(
             known.people,
             pairs=pairs,
-            best=best_possible(known.pairs),
-            shares=shares_of(found.couples, owed=owed, people=known.people),
+            best=best_possible(known.plain),
+            shares=shares_of(found.couples, owed=owed, got=gained(known), people=known.people),
         ),
         unpinned=known.unpinned,
         value=round(sum(pair.value for pair in pairs), 6),
-        upper_bound=(found.upper_bound + one_way * ONE_WAY_COST) / MILLION,
+        upper_bound=(found.upper_bound + unseen(known, found.couples)) / MILLION,
         unmatched_bound=found.unmatched_bound,
         exact=found.exact,
         engine=NAME,
@@ -232,14 +255,18 @@ def _plan(known: Stated, solution: Solved, *, asked: Asked, pairs: Sequence[Plan
         worst_off_floor=worst_off,
         organization_floor=organizations,
         fairness=fairness(
-            known.people, pairs=pairs, possible=known.pairs, planned=found.couples, problem=known.problem
+            known.people,
+            pairs=pairs,
+            possible=known.plain,
+            planned=plainly(known, found.couples),
+            problem=known.problem,
         ),
         passed_over=passed(
             known.people,
-            possible=known.pairs,
-            planned=found.couples,
+            possible=known.plain,
+            planned=plainly(known, found.couples),
             places=known.problem.places,
             prices=prices_in(found.prices, unit=1 if fair.value_proof is None else UNIT),
         ),
-        free_value=sum(shown(fair.free.w).tolist()) / MILLION,
+        free_value=(fair.free.value + unseen(known, fair.free.couples)) / MILLION,
     )

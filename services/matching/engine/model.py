@@ -110,6 +110,28 @@ class Couple:
     second: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Wish:
+    """Somebody ranked somebody else: ``rank`` 1 is the first choice, 5 the last."""
+
+    by: str
+    of: str
+    rank: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Learned:
+    """A correction of chances that feedback taught (``learning/curve``): which, and what becomes of the chances at its knots.
+
+    It was learned about the models ``meaning``, and corrects no others.
+    """
+
+    calibration: str
+    version: int
+    meaning: str
+    curve: tuple[int, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
     """Everything that a run depends on, besides its seed. ``week``: ISO date of the Monday whose clock counts."""
@@ -122,6 +144,7 @@ class Snapshot:
     met: tuple[Couple, ...] = ()  # worked together in an earlier edition
     blocked: tuple[Couple, ...] = ()  # one of the two blocked the other
     apart: tuple[Couple, ...] = ()  # already a pair of this cohort, or they said no to each other
+    vetoed: tuple[Couple, ...] = ()  # an organizer does not want these two
     pinned: tuple[Couple, ...] = ()  # an organizer wants these two
     current: tuple[Couple, ...] = ()  # couples that are now, of people who are still here
     keep: str = NONE  # of ``current``: NONE, all that may be (LOCKED), or as far as it costs little (STICKY)
@@ -129,6 +152,9 @@ class Snapshot:
     rounds_met: tuple[Couple, ...] = ()  # met in a round that stays
     worst_off_floor: float = 0.0  # how far the worst pair is lifted, of the way to the best worst pair; 0: not at all
     organization_floor: float = 0.0  # the share of their best that every organization gets at least
+    wishes: tuple[Wish, ...] = ()  # what people ranked, of those who are here
+    ranking: float = 0.0  # what two first choices of each other are worth to the planner, see ``scoring/wishes``
+    learned: Learned | None = None  # what feedback changes; None: nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,7 +182,8 @@ class Also:
 class Teaching:
     """One direction of a pair: the need that is met best, and by which offer. Similarity and value are 0 to 1.
 
-    ``similarity``: the probability that the offer meets the need. The whole direction is worth ``value`` plus what ``also`` adds.
+    ``similarity``: the probability that the offer meets the need; ``unlearned``: as the models say, where feedback corrected it.
+    ``aptness``: of the offer for how the need wants to be met. The whole direction is worth ``value`` plus what ``also`` adds.
     """
 
     teacher: str
@@ -170,6 +197,8 @@ class Teaching:
     value: float
     setting: str = ""
     also: Also | None = None
+    unlearned: float | None = None
+    aptness: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -297,7 +326,8 @@ class Plan:
 
     No plan that leaves as few people alone, sends as few pairs one way and keeps the floors is worth more than ``upper_bound``; none
     leaves fewer alone than ``unmatched_bound``. ``exact``: both are met, and no higher floor could be had.
-    ``meaning``: the models that read the texts.
+    ``meaning``: the models that read the texts. ``learned``: whether the snapshot's
+    correction applied to them.
     """
 
     pairs: tuple[PlannedPair, ...] = ()
@@ -315,6 +345,7 @@ class Plan:
     organization_floor: Floor | None = None
     fairness: Fairness | None = None
     passed_over: tuple[PassedOver, ...] = ()
+    learned: bool = False
     free_value: float = 0.0  # what the best plan without floors is worth
 
 
@@ -341,6 +372,7 @@ class Rounds:
     upper_bound: float = 0.0
     engine: str = ""
     meaning: str = ""
+    learned: bool = False
 
 
 class Cancelled(Exception):

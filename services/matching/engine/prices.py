@@ -9,9 +9,8 @@ from services.matching.engine.meaning.near import Near
 from services.matching.engine.model import Plan, RuleCost, Snapshot
 from services.matching.engine.scoring.conflicts import Solved, price_of
 from services.matching.engine.scoring.problem import MILLION
-from services.matching.engine.scoring.reasons import shown
 from services.matching.engine.solving.solution import CANCELLED, TIME
-from services.matching.engine.stated import state
+from services.matching.engine.stated import state, unseen
 
 LARGEST = 5_000
 """Up to so many people rules are priced: each is a run of its own."""
@@ -31,10 +30,10 @@ def price_rules(
 
     def planned(changed: Snapshot) -> Solved:
         known = state(changed, near_texts, seed=seed)
-        found = solved(known, deadline=deadline).found
+        found = solved(known, deadline=deadline).fair.free
         if found.ended in {TIME, CANCELLED}:
             raise _Late
-        return Solved(len({*found.u.tolist(), *found.v.tolist()}), sum(shown(found.w).tolist()))
+        return Solved(len({*found.u.tolist(), *found.v.tolist()}), found.value + unseen(known, found.couples))
 
     matched = len({person for pair in plan.pairs for person in (pair.first, pair.second)})
     before = Solved(matched, round(plan.free_value * MILLION))

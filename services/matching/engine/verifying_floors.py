@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from services.matching.engine.fair import asked_by, owed_in
+from services.matching.engine.fair import asked_by, gained, owed_in, plainly
 from services.matching.engine.frozen import FloorProof, Proof, ShareProof
 from services.matching.engine.model import Snapshot
 from services.matching.engine.scoring.problem import MILLION
 from services.matching.engine.scoring.reasons import shown
+from services.matching.engine.scoring.wishes import wished
 from services.matching.engine.solving.couples import AtLeast, without
 from services.matching.engine.solving.cover import Barrier
 from services.matching.engine.solving.floors import above, proof_of
@@ -48,10 +49,10 @@ def check_floors(known: Stated, kept: Proof, *, seen: Snapshot, unmatched: int) 
     pairs, found = known.pairs, FloorsChecked()
     if kept.floor is not None:
         found = _floor(known, kept, kept.floor, unmatched=unmatched)
-        pairs = above(pairs, kept.floor.floor)
+        pairs = wished(above(known.plain, kept.floor.floor), known.wishes)
     proof = kept.shares
     if proof is not None:
-        owed = owed_in(known.problem, known.pairs, asked=asked_by(seen).organizations)
+        owed = owed_in(known.problem, known.plain, asked=asked_by(seen).organizations)
         found = _shares(known, kept, proof, pairs=pairs, owed=owed, found=found)
     if kept.free is None:
         return found
@@ -62,7 +63,7 @@ def check_floors(known: Stated, kept: Proof, *, seen: Snapshot, unmatched: int) 
         )
         return replace(found, faults=found.faults + verdict.faults, upper_bound=verdict.upper_bound)
     assert proof is not None
-    owed = owed_in(known.problem, known.pairs, asked=proof.asked)
+    owed = owed_in(known.problem, known.plain, asked=proof.asked)
     faults, verdict = _weighted(
         known, kept, pairs=pairs, owed=owed, proof=Proven(value.weights, kept.certificate), unit=UNIT
     )
@@ -74,14 +75,14 @@ def check_floors(known: Stated, kept: Proof, *, seen: Snapshot, unmatched: int) 
 
 
 def _floor(known: Stated, kept: Proof, proof: FloorProof, *, unmatched: int) -> FloorsChecked:
-    couples = without(kept.couples, kept.forced)
+    couples = plainly(known, without(kept.couples, kept.forced))
     faults = [
         f"{u} with {v} is worth {w}, below the floor of {proof.floor}."
         for u, v, w in zip(couples.u.tolist(), couples.v.tolist(), couples.w.tolist(), strict=True)
         if w < proof.floor
     ]
     barrier = Proven(_none(), proof_of(Barrier(proof.group, proof.inner)))
-    higher = AtLeast(known.pairs, proof.bound + 1)
+    higher = AtLeast(known.plain, proof.bound + 1)
     verdict = _check(known, higher, couples=kept.forced, forced=kept.forced, proof=barrier)
     faults += verdict.faults
     if verdict.unmatched_bound <= unmatched:
@@ -98,7 +99,7 @@ def _shares(
     faults = []
     if proof.asked != owed.asked:
         faults.append(f"The rules ask for a share of {owed.asked} thousandths, not {proof.asked}.")
-    short = np.flatnonzero(got_by(kept.couples, owed=owed, got=shown) < owed.needs(proof.share)).tolist()
+    short = np.flatnonzero(got_by(kept.couples, owed=owed, got=gained(known)) < owed.needs(proof.share)).tolist()
     faults += [f"Organization {number} gets less than {proof.share} thousandths of its best." for number in short]
     bound = owed.asked
     if proof.most is not None:
@@ -117,9 +118,9 @@ def _weighted(
     weight = proof.weights[owed.of]
     verdict = _check(
         known,
-        weighted(pairs, weight=weight, unit=unit, got=shown),
-        couples=revalued(kept.couples, weight=weight, unit=unit, got=shown),
-        forced=revalued(kept.forced, weight=weight, unit=unit, got=shown),
+        weighted(pairs, weight=weight, unit=unit, got=gained(known)),
+        couples=revalued(kept.couples, weight=weight, unit=unit, got=gained(known)),
+        forced=revalued(kept.forced, weight=weight, unit=unit, got=gained(known)),
         proof=proof,
     )
     return faults + verdict.faults, verdict

@@ -47,7 +47,8 @@ class Highest:
 @dataclass(frozen=True, slots=True)
 class Floored:
     """Both plans, the ``floor`` (None when nobody who waits gets somebody), and its price: at least ``price`` and at most
-    ``price_at_most`` millionths; equal when both plans are exact. ``highest``: what was found out about floors."""
+    ``price_at_most`` millionths; equal when both plans are exact. ``highest``: what was found out about floors;
+    ``pairs``: what the floor leaves."""
 
     free: Solution
     floored: Solution
@@ -55,6 +56,7 @@ class Floored:
     price: int
     price_at_most: int
     highest: Highest | None = None
+    pairs: Pairs | None = None
 
 
 def with_floor(
@@ -65,12 +67,15 @@ def with_floor(
     forced: Edges | None = None,
     share: int = WHOLE,
     free: Solution | None = None,
+    judged: Pairs | None = None,
+    raised: Callable[[Pairs], Pairs] = lambda pairs: pairs,
     exact_up_to: int = EXACT,
     on_progress: OnProgress = lambda stage, share: None,
     cancelled: Callable[[], bool] = lambda: False,
     deadline: Callable[[], float] = lambda: inf,
 ) -> Floored:
-    """The best plan (``free``, if it is known already), and the best under ``share`` of the highest floor. See `solve`.
+    """The best plan (``free``, if it is known already), and the best under ``share`` of the highest floor. See `solve`. ``judged``: what
+    pairs are worth where the floor counts, and ``raised`` makes ``pairs`` of these; the same when left out.
 
     When time is over before the floor is reached, the free plan is the floored one too, under no floor."""
     given = none() if forced is None else forced
@@ -88,13 +93,20 @@ def with_floor(
         )
 
     free = planned(pairs) if free is None else free
+    plain = pairs if judged is None else judged
+    worth_ = plain.value(free.u, free.v)
     highest = highest_floor(
-        pairs, free, places=places, waiting=waiting, forced=given, stop=lambda: cancelled() or deadline() <= 0
+        plain,
+        replace(free, w=np.where(worth_ == NEVER, free.w, worth_)),
+        places=places,
+        waiting=waiting,
+        forced=given,
+        stop=lambda: cancelled() or deadline() <= 0,
     )
     if highest is None:
         return Floored(free, free, None, 0, 0)
     floor = highest.part(share)
-    higher = above(pairs, floor)
+    higher = raised(above(plain, floor))
     floored = planned(higher)
     if floored.unmatched > free.unmatched:
         return Floored(free, free, None, 0, 0, highest)
@@ -106,6 +118,7 @@ def with_floor(
         price=max(0, free.value - floored.upper_bound),
         price_at_most=max(0, free.upper_bound - floored.value),
         highest=highest,
+        pairs=higher,
     )
 
 

@@ -43,8 +43,8 @@ COLUMNS, WORK, NODES = 40_000, 4_000_000, 2_000
 """Couples of the programs; columns times nodes, and nodes, of an integer program: limits in work, so that every machine ends alike."""
 EACH = (1_000, 100, 40, 20, 10)
 
-Got = Callable[[Millionths], Millionths]
-"""From the value that a planner sees to what the two get."""
+Got = Callable[[Edges], Millionths]
+"""What the two of each couple get, which need not be what a planner sees."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,8 @@ def best_of(pairs: Pairs, *, of: Numbers | Millionths, places: Millionths, got: 
     other = np.concatenate([edges.v, edges.u]).astype(np.int64)
     planned = np.concatenate([edges.w, edges.w])
     order = np.lexsort((other, -planned, person))
-    person, worth_ = person[order], got(planned[order])
+    gets = got(edges)
+    person, worth_ = person[order], np.concatenate([gets, gets])[order]
     rank = np.arange(len(person)) - np.searchsorted(person, person)
     counted = rank < places[person]
     best = np.zeros(organizations, np.int64)
@@ -105,7 +106,7 @@ def got_by(couples: Edges, *, owed: Owed, got: Got) -> Millionths:
     """int64[k]: what each organization gets of a plan."""
     total = np.zeros(len(owed.best), np.int64)
     for end in (couples.u, couples.v):
-        np.add.at(total, owed.of[end], got(couples.w))
+        np.add.at(total, owed.of[end], got(couples))
     return total
 
 
@@ -122,13 +123,15 @@ def weighted(pairs: Pairs, *, weight: Millionths, unit: int, got: Got) -> DenseP
     value = np.full((size, size), NEVER, np.int64)
     for u in range(size):
         partners, w = pairs.of(u)
-        value[u, partners] = unit * w + (weight[u] + weight[partners]) * got(w)
+        value[u, partners] = unit * w + (weight[u] + weight[partners]) * got(
+            Edges(np.full(len(partners), u, np.int32), partners, w)
+        )
     return DensePairs(value)
 
 
 def revalued(couples: Edges, *, weight: Millionths, unit: int, got: Got) -> Edges:
     """The same couples, at what ``weighted`` makes of their value."""
-    return Edges(couples.u, couples.v, unit * couples.w + (weight[couples.u] + weight[couples.v]) * got(couples.w))
+    return Edges(couples.u, couples.v, unit * couples.w + (weight[couples.u] + weight[couples.v]) * got(couples))
 
 
 def value_bound(certified: int, *, weights: Millionths, needs: Millionths) -> int:
@@ -353,7 +356,7 @@ class _Program:
         self._most = np.concatenate([self._places, np.full(count, -1), [self._unmatched]]).astype(np.int64)
         number = np.full(len(self._owed.best), -1)
         number[self._shares] = np.arange(len(self._shares))
-        gets = self._got(edges.w).astype(float)
+        gets = self._got(edges).astype(float)
         ends = [(number[self._owed.of[end]], column, gets) for end in (edges.u, edges.v)]
         row = np.concatenate([each[0] for each in ends])
         there = row >= 0
