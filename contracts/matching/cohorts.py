@@ -98,7 +98,9 @@ class Rule:
 class RuleSet:
     """A cohort's versioned rules and weights (each weight 0 to 1, ``ranking`` at most 0.5).
 
-    ``learned``: what released feedback taught is heeded.
+    ``learned``: what released feedback taught is heeded. Floors come after as few people alone as can be, and before value; 0: none.
+    ``worst_off_floor``: the worst pair is lifted so far, of the way from the worst one of the best plan to the best that the worst can be;
+    1: all of it. ``organization_floor``: every organization gets at least this share of what its people would get at best.
     """
 
     version: int = 1
@@ -113,6 +115,8 @@ class RuleSet:
     logistics: float = 0.1
     ranking: float = 0.2  # what it is worth to the planner, at most, that two people ranked each other first; 0 to 0.5
     learned: bool = False
+    worst_off_floor: float = 0.0
+    organization_floor: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from typing import ClassVar
 from uuid import UUID
 
 from contracts.base import Command, Event, Query
-from contracts.matching.cohorts import RuleSet, UnmatchedReason
+from contracts.matching.cohorts import RuleKind, RuleSet, UnmatchedReason
 from contracts.matching.learning import CalibrationUsed
 from contracts.matching.topic import TOPIC
 
@@ -38,6 +38,15 @@ class Keep(StrEnum):
     STICKY = "sticky"  # staying together counts extra, so that few move
 
 
+class RunEnd(StrEnum):
+    """How the search of a completed run ended."""
+
+    OPTIMAL = "optimal"  # nothing better exists
+    GAP = "gap"  # near enough to its bound, or nothing was left to try
+    TIME = "time"  # the time that a run may take was over
+    STOPPED = "stopped"  # an organizer took the best plan so far
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrganizationResult:
     """How one organization fared in a run."""
@@ -48,6 +57,9 @@ class OrganizationResult:
     mean_value: float
     worst_value: float
     best_mean: float = 0.0  # what each would get at best, taken alone; nobody can all have theirs
+    share_of_best: float | None = (
+        None  # what all of them get, as a share of what each place of theirs would get at best
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +74,59 @@ class Unmatched:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlanSoFar:
+    """The best plan at some moment of a run, before any floor. No plan to come that leaves as few people alone is worth more than
+    ``upper_bound``; none leaves fewer alone than ``unmatched_bound``, as far as is proven at that moment."""
+
+    pairs: int
+    value: float
+    upper_bound: float
+    unmatched: int
+    unmatched_bound: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Floor:
+    """A floor of a run's plan, see RuleSet. ``asked``: by the rules. ``reached``: what every pair is worth, or the share that every
+    organization gets, at least; None when it could not be planned. ``highest``: no plan that leaves as few people alone has more,
+    as far as is proven. It costs ``price`` of the value of the best plan without it, and at most ``price_at_most``."""
+
+    asked: float
+    reached: float | None
+    highest: float | None
+    price: float
+    price_at_most: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fairness:
+    """How evenly a run's plan serves people. ``gini``: of what everybody gets, with 0 for those without a pair: 0 is even, towards 1 all
+    goes to one. ``worst``, ``best`` and ``gap`` are of those with a pair. ``blocking_pairs``: two who would both gain more than
+    ``blocking_threshold`` by leaving their pairs for each other; None when they were not counted, in large cohorts."""
+
+    gini: float
+    worst: float
+    best: float
+    gap: float
+    blocking_pairs: int | None
+    blocking_threshold: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RulePrice:
+    """What dropping one rule (its place in the rule set, from 0) would change: how many more ``people`` would have a pair, and how much
+    more ``value`` there would be. ``why``: the same in English; ``wordings``: in other languages, by locale."""
+
+    number: int
+    kind: RuleKind
+    required: bool
+    people: int
+    value: float
+    why: str
+    wordings: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MatchRun:
     """One computation over a frozen snapshot.
 
@@ -72,6 +137,9 @@ class MatchRun:
 
     ``simulated``: a what-if over the snapshot of ``base_run_id`` under other ``rules``; it changes nothing, and becomes a run like
     any other once it is adopted. ``rules`` None: those of the cohort.
+
+    ``so_far``: the best plan at the last moment that was told; of a cancelled run, how far it came. ``stopping``: an organizer wants
+    the best plan so far. ``rule_prices``: of the rules that were priced, while there was time.
     """
 
     run_id: UUID
@@ -102,6 +170,13 @@ class MatchRun:
     rounds: int = 0  # how many it plans
     plan_id: UUID | None = None  # what it plans
     calibration: CalibrationUsed | None = None
+    so_far: PlanSoFar | None = None
+    stopping: bool = False
+    ended: RunEnd | None = None  # None while it is not completed
+    worst_off_floor: Floor | None = None
+    organization_floor: Floor | None = None
+    fairness: Fairness | None = None
+    rule_prices: tuple[RulePrice, ...] = ()
 
 
 # ---- facts ---------------------------------------------------------------------------------------------------------------
@@ -150,10 +225,11 @@ class RequestMatching(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CancelMatching(Command):
-    """By an admin of a partner: stop a queued or running run."""
+    """By an admin of a partner: stop a queued or running run. ``keep_best``: a running run ends with the best plan so far instead."""
 
     WIRE: ClassVar[str] = "viceversa.matching.cancel-matching.v1"
     run_id: UUID
+    keep_best: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,6 +289,9 @@ class RunFigures:
     mean_value: float | None
     mean_difference: float | None
     organizations: tuple[OrganizationResult, ...] = ()
+    fairness: Fairness | None = None
+    worst_off_floor: Floor | None = None
+    organization_floor: Floor | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -250,6 +329,66 @@ class CompareRuns(Query):
     other_run_id: UUID
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RulesContradiction:
+    """Required rules (their places in the set, from 0) of which no one can be left out of the contradiction. ``fatal``: a run is refused;
+    otherwise it leaves people out. ``why`` in English; ``wordings``: in other languages, by locale."""
+
+    rules: tuple[int, ...]
+    fatal: bool
+    why: str
+    wordings: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RulesCheck:
+    """Contradictions among rules for the people who are admitted now, ``people`` many; what they need and offer is not looked at."""
+
+    cohort_id: UUID
+    people: int
+    contradictions: tuple[RulesContradiction, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckRules(Query):
+    """By an admin of a partner, or an operator: would these rules (None: the cohort's own) contradict each other? Answer: RulesCheck."""
+
+    WIRE: ClassVar[str] = "viceversa.matching.check-rules.v1"
+    cohort_id: UUID
+    rules: RuleSet | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassedOver:
+    """Somebody with whom a pair would be worth ``value`` to the asking person, more than the ``own`` one that they have (0: none), and
+    whose place is worth ``price`` to others. ``why`` in English; ``wordings``: in other languages, by locale."""
+
+    partner_id: UUID
+    value: float
+    own: float
+    price: float
+    why: str
+    wordings: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassedOverByRun:
+    """Of the asking person in a run, the best first."""
+
+    run_id: UUID
+    people: tuple[PassedOver, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadPassedOver(Query):
+    """By a person: why a run gave them nobody better: the one that found this pair of theirs, or the cohort's latest whose proposals are
+    published. Answer: PassedOverByRun."""
+
+    WIRE: ClassVar[str] = "viceversa.matching.read-passed-over.v1"
+    pair_id: UUID | None = None
+    cohort_id: UUID | None = None
+
+
 FACTS = (
     MatchingRequested,
     MatchingProgressed,
@@ -264,4 +403,6 @@ COMMANDS = (
 QUERIES = (
     ReadRunProof,
     CompareRuns,
+    CheckRules,
+    ReadPassedOver,
 )

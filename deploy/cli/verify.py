@@ -37,6 +37,14 @@ def verify_run(
         f"  value {report.value:.6f}; nothing that leaves as few alone is worth more than {report.upper_bound:.6f}"
     )
     typer.echo(f"  so it is at most {report.gap:.4%} from the best")
+    if report.floor is not None:
+        typer.echo(
+            f"  every pair is worth {report.floor:.6f} at least; no floor above {report.floor_bound:.6f} can be had"
+        )
+    if report.share is not None:
+        typer.echo(
+            f"  every organization gets {report.share:.1%} of its best at least; no plan gives each more than {report.share_bound:.1%}"
+        )
     typer.echo(f"  {report.unmatched} without a pair; no plan has fewer than {report.unmatched_bound}")
     if report.faults:
         raise fail("\n".join(f"✗ {sentence}" for sentence in report.faults))

@@ -16,6 +16,7 @@ from contracts.matching import (
     Keep,
     PairStatus,
     RuleKind,
+    RunEnd,
     RunStatus,
     UnmatchedReason,
 )
@@ -23,6 +24,16 @@ from gateway import policy
 from gateway.policy import CohortSight
 from gateway.schema.context import Info
 from gateway.schema.describing import field
+from gateway.schema.fairness import (
+    Fairness,
+    Floor,
+    PlanSoFar,
+    RulePrice,
+    fairness,
+    floor,
+    plan_so_far,
+    rule_price,
+)
 from gateway.schema.learning import CalibrationUsed, calibration_used
 from gateway.schema.paging import After, Connection, First, Node, asked, connection
 from gateway.schema.people import Organization, Person, organization, person
@@ -81,6 +92,13 @@ class RuleSet:
     rules: list[Rule] = strawberry.field(description="The rules.")
     difference: float = strawberry.field(description="How much being different counts: 0 to 1.")
     logistics: float = strawberry.field(description="How much shared time counts: 0 to 1.")
+    worst_off_floor: float = strawberry.field(
+        description="How far the worst pair is lifted before value counts: 0 not at all, 1 as far as can be without leaving more people "
+        "alone."
+    )
+    organization_floor: float = strawberry.field(
+        description="The share of what its people would get at best that every organization gets at least, as far as can be: 0 to 1."
+    )
     ranking: float = strawberry.field(
         description="How much it counts when runs plan, at most, that two people ranked each other first: 0 to 0.5."
     )
@@ -140,6 +158,11 @@ class OrganizationResult:
         description="The mean of what each of them would get at best, taken alone; nobody can all have theirs."
     )
 
+    share_of_best: float | None = strawberry.field(
+        description="What all of them get, as a share of what each place of theirs would get at best; null where that is nothing, and in "
+        "reports over several runs."
+    )
+
     @field("The organization.")
     async def organization(self, info: Info) -> Organization | None:
         seen = await info.context.loaders.organizations.load(self.organization_id)
@@ -157,6 +180,7 @@ def organization_result(state: matching.OrganizationResult, *, withheld: bool) -
         mean_value=None if withheld else state.mean_value,
         worst_value=None if withheld else state.worst_value,
         best_mean=None if withheld else state.best_mean,
+        share_of_best=None if withheld else state.share_of_best,
     )
 
 
@@ -208,6 +232,23 @@ class MatchRun(Node):
         description="What it heeds of released feedback; null: nothing."
     )
     changed_at: datetime = strawberry.field(description="When it last moved on.")
+    so_far: PlanSoFar | None = strawberry.field(
+        description="The best plan so far while it runs; of a cancelled run, how far it came. Null before the first."
+    )
+    stopping: bool = strawberry.field(description="Whether it was asked to end with the best plan so far.")
+    ended: RunEnd | None = strawberry.field(description="How the search ended; null while it is not completed.")
+    worst_off_floor: Floor | None = strawberry.field(
+        description="The floor under the worst-off; null when the rules ask for none."
+    )
+    organization_floor: Floor | None = strawberry.field(
+        description="The share that every organization gets; null when the rules ask for none."
+    )
+    fairness: Fairness | None = strawberry.field(
+        description="How evenly the plan serves people, and how stable it is; null while there is no plan."
+    )
+    rule_prices: list[RulePrice] = strawberry.field(
+        description="What each rule costs. A rule that is not there was not priced: time was over, or the cohort is too large."
+    )
 
     @field("The run over whose snapshot this one was simulated; null when it was not.")
     async def base_run(self, info: Info) -> MatchRun | None:
@@ -266,6 +307,13 @@ def match_run(seen: RunSeen) -> MatchRun:
         moved=state.moved,
         calibration=calibration_used(state.calibration),
         changed_at=seen.changed_at,
+        so_far=plan_so_far(state.so_far),
+        stopping=state.stopping,
+        ended=state.ended,
+        worst_off_floor=floor(state.worst_off_floor),
+        organization_floor=floor(state.organization_floor),
+        fairness=fairness(state.fairness),
+        rule_prices=[rule_price(each) for each in state.rule_prices],
     )
 
 
@@ -451,6 +499,8 @@ def rule_set(state: matching.RuleSet) -> RuleSet:
         ],
         difference=state.difference,
         logistics=state.logistics,
+        worst_off_floor=state.worst_off_floor,
+        organization_floor=state.organization_floor,
         ranking=state.ranking,
         learned=state.learned,
     )

@@ -12,6 +12,7 @@ from gateway import policy
 from gateway.schema.cohorts import MatchRun, OrganizationResult, RuleSet, match_run, organization_result, rule_set
 from gateway.schema.context import Info
 from gateway.schema.describing import field
+from gateway.schema.fairness import Fairness, Floor, fairness, floor
 from gateway.schema.people import Person, person
 
 
@@ -33,6 +34,15 @@ class RunFigures:
     mean_value: float | None = strawberry.field(description="The mean value of a pair; null without pairs.")
     mean_difference: float | None = strawberry.field(
         description="Diversity: what being different adds to a pair in the mean; null without pairs."
+    )
+    fairness: Fairness | None = strawberry.field(
+        description="How evenly it serves people; null of runs before this was counted."
+    )
+    worst_off_floor: Floor | None = strawberry.field(
+        description="The floor under the worst-off; null when its rules ask for none."
+    )
+    organization_floor: Floor | None = strawberry.field(
+        description="The share that every organization gets; null when its rules ask for none."
     )
 
     @field("The run.")
@@ -105,6 +115,9 @@ def _figures(state: matching.RunFigures) -> RunFigures:
         unmatched_bound=state.unmatched_bound,
         mean_value=state.mean_value,
         mean_difference=state.mean_difference,
+        fairness=fairness(state.fairness),
+        worst_off_floor=floor(state.worst_off_floor),
+        organization_floor=floor(state.organization_floor),
     )
 
 

@@ -200,6 +200,16 @@ DESCRIBED: Mapping[type[Enum], tuple[str, str, Mapping[str, str]]] = {
             "CANCELLED": "Was stopped by an organizer.",
         },
     ),
+    matching.RunEnd: (
+        "MatchRunEnd",
+        "How the search of a completed match run ended.",
+        {
+            "OPTIMAL": "Nothing better exists.",
+            "GAP": "Near enough to what is proven, or nothing was left to try.",
+            "TIME": "The time that a run may take was over: the best plan that was found till then.",
+            "STOPPED": "An organizer took the best plan that was found till then.",
+        },
+    ),
     matching.PairStatus: (
         "PairStatus",
         "Where a pair stands.",

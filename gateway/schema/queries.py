@@ -17,6 +17,7 @@ from gateway.schema import (
     choices as choice_types,
     cohorts as cohort_types,
     comparing,
+    fairness as fairness_types,
     imports,
     inbox as inbox_types,
     learning as learning_types,
@@ -30,6 +31,7 @@ from gateway.schema.describing import field
 from gateway.schema.finding import find
 from gateway.schema.mutations import carrying, choices as choosing, results
 from gateway.schema.mutations.carrying import InputIsWrong
+from gateway.schema.mutations.matching import RuleSetInput
 from gateway.schema.mutations.profiles import file_bytes, own_organization
 from gateway.schema.paging import LARGEST_PAGE, After, Connection, First, Node, asked, connection
 from gateway.schema.platform import PlatformInfo, platform_info
@@ -48,6 +50,13 @@ AboutWhom = Annotated[
 ]
 RunId = Annotated[strawberry.ID, strawberry.argument(description="A completed match run.")]
 OtherRunId = Annotated[strawberry.ID, strawberry.argument(description="Another one of the same cohort.")]
+OwnPair = Annotated[strawberry.ID | None, strawberry.argument(description="A pair of the viewer's.")]
+OwnCohort = Annotated[
+    strawberry.ID | None, strawberry.argument(description="A cohort of the viewer's, with or without a pair.")
+]
+RulesToCheck = Annotated[
+    RuleSetInput | None, strawberry.argument(description="The rules to try; left out: those of the cohort.")
+]
 FileName = Annotated[str, strawberry.argument(description="The file's name, for the report.")]
 Content = Annotated[str, strawberry.argument(description="The file's bytes in base64.")]
 OrganizationId = Annotated[
@@ -158,6 +167,41 @@ class Query:
         )
         answer = await ask(info, query, matching_contract.RunComparison)
         return comparing.comparison(answer) if isinstance(answer, matching_contract.RunComparison) else answer
+
+    @field(
+        "Whether rules contradict each other for the people who are admitted now, before any run. For organizers of the cohort and "
+        "operators. Never kept here."
+    )
+    async def rules_check(
+        self, info: Info, cohort_id: CohortId, rules: RulesToCheck = None
+    ) -> results.RulesCheckPayload:
+        try:
+            tried = None if rules is None else carrying.converted(carrying.as_plain(rules), matching_contract.RuleSet)
+        except InputIsWrong as wrong:
+            return refused(wrong)
+        query = matching_contract.CheckRules(cohort_id=the_id(cohort_id, path="cohortId"), rules=tried)
+        answer = await ask(info, query, matching_contract.RulesCheck)
+        return fairness_types.rules_check(answer) if isinstance(answer, matching_contract.RulesCheck) else answer
+
+    @field(
+        "Why the match run gave the viewer nobody better: the one that found a pair of theirs, or the cohort's latest whose proposals are "
+        "published. For the viewer's own pair, or without one. Never kept here."
+    )
+    async def passed_over(
+        self, info: Info, pair_id: OwnPair = None, cohort_id: OwnCohort = None
+    ) -> results.PassedOverPayload:
+        if info.context.viewer.person_id is None:
+            return needs_a_person()
+        if (pair_id is None) == (cohort_id is None):
+            raise GraphQLError(
+                "passedOver: name either pairId or cohortId.", extensions={"code": "InvalidId", "path": "passedOver"}
+            )
+        query = matching_contract.ReadPassedOver(
+            pair_id=None if pair_id is None else the_id(pair_id, path="pairId"),
+            cohort_id=None if cohort_id is None else the_id(cohort_id, path="cohortId"),
+        )
+        answer = await ask(info, query, matching_contract.PassedOverByRun)
+        return fairness_types.passed_over(answer) if isinstance(answer, matching_contract.PassedOverByRun) else answer
 
     @field(
         "Who would suit the viewer in a cohort, with reasons, from its opening until it wraps up. By a person who takes part. Computed "

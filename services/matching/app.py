@@ -172,6 +172,11 @@ app = build(
         ),
         Setting("EMBEDDINGS_MODEL", hint="for server: the model's name there", default=""),
         Setting("EMBEDDINGS_KEY", hint="for server: its key, if it wants one", default=""),
+        Setting(
+            "RUN_SECONDS",
+            hint="seconds that a match run may search before it takes the best plan so far; 0: as long as it needs",
+            default="0",
+        ),
     ),
     catalog=current_facts,
 )

@@ -19,7 +19,7 @@ from chassis.database import Database
 from chassis.identity import DevelopmentIssuer
 from chassis.service import react
 from contracts.base import Event
-from contracts.matching import MatchRun, PairStatus, RunStatus
+from contracts.matching import MatchRun, PairStatus, PlanSoFar, RunStatus
 from deploy.embedded import Infrastructure
 from deploy.provision import ServiceDsns
 from gateway.app import app, create_app
@@ -33,6 +33,10 @@ from tests.gateway.serving import Client, Served, serving
 PATIENCE = 10.0
 PROPOSALS = "subscription { proposals { id status partner { displayName } } }"
 PAIRS = "subscription($id: ID) { pairs(cohortId: $id) { id status partner { displayName } } }"
+SO_FAR = (
+    "subscription($id: ID!) { matchRunProgress(cohortId: $id) { stage "
+    "soFar { pairs value upperBound unmatched unmatchedBound } } }"
+)
 RUNS = "subscription($id: ID!) { matchRunProgress(cohortId: $id) { progress } }"
 NOTIFICATIONS = "subscription { notifications { title } }"
 SESSIONS = "subscription { sessions { id status } }"
@@ -154,6 +158,12 @@ class TestWebsocket:
             await opened.subscribe(RUNS, id=str(run.cohort_id))
             assert await stage.tell_until_heard(opened, run) == {"matchRunProgress": {"progress": 0.5}}
 
+    async def test_tells_organizers_the_best_plan_so_far(self, client: Client, gateway: Served, stage: Stage) -> None:
+        run = a_run_with_a_plan(stage)
+        async with accepted(gateway, client.token(stage.world.south, stage.world.south.admins[0])) as opened:
+            await opened.subscribe(SO_FAR, id=str(run.cohort_id))
+            assert await stage.tell_until_heard(opened, run) == {"matchRunProgress": SEEN_SO_FAR}
+
     async def test_takes_the_token_of_the_handshake(self, gateway: Served, stage: Stage, ada: str) -> None:
         async with accepted(gateway, ada, by_header=True) as opened:
             await opened.subscribe("{ viewer { person { displayName } } }")
@@ -241,12 +251,40 @@ class TestRights:
         assert event["pairs"]["id"] == str(mine.pair_id)
 
 
+def a_run_with_a_plan(stage: Stage) -> MatchRun:
+    """A run that searches on."""
+    return MatchRun(
+        run_id=uuid4(),
+        cohort_id=stage.world.cohort.cohort_id,
+        status=RunStatus.RUNNING,
+        stage="pairing: prices",
+        so_far=PlanSoFar(pairs=7, value=5.5, upper_bound=6.0, unmatched=3, unmatched_bound=1),
+    )
+
+
+SEEN_SO_FAR = {
+    "stage": "pairing: prices",
+    "soFar": {"pairs": 7, "value": 5.5, "upperBound": 6.0, "unmatched": 3, "unmatchedBound": 1},
+}
+
+
 class TestServerSentEvents:
     async def test_tell_the_same(self, gateway: Served, stage: Stage, ada: str) -> None:
-        headers = {"authorization": f"Bearer {ada}", "accept": "text/event-stream"}
+        told = await self.told(gateway, stage, ada, PROPOSALS, state=stage.world.pair)
+        assert told["data"]["proposals"]["partner"] == {"displayName": "Ben"}
+
+    async def test_tell_organizers_the_best_plan_so_far(self, client: Client, gateway: Served, stage: Stage) -> None:
+        token = client.token(stage.world.north, stage.world.north.admins[0])
+        run = a_run_with_a_plan(stage)
+        told = await self.told(gateway, stage, token, SO_FAR, state=run, id=str(run.cohort_id))
+        assert told["data"]["matchRunProgress"] == SEEN_SO_FAR
+
+    async def told(self, gateway: Served, stage: Stage, token: str, query: str, *, state: Any, **about: str) -> Any:
+        headers = {"authorization": f"Bearer {token}", "accept": "text/event-stream"}
+        asked = {"query": query, "variables": about}
         async with (
             httpx.AsyncClient(base_url=gateway.url, timeout=PATIENCE) as http,
-            http.stream("POST", "/graphql", json={"query": PROPOSALS}, headers=headers) as response,
+            http.stream("POST", "/graphql", json=asked, headers=headers) as response,
         ):
             assert response.status_code == 200
             assert response.headers["content-type"].startswith("text/event-stream")
@@ -260,9 +298,9 @@ class TestServerSentEvents:
 
             listening = asyncio.create_task(data())
             while not listening.done():
-                await stage.tell(*stage.world.ledger.of(stage.world.pair))
+                await stage.tell(*stage.world.ledger.of(state))
                 await asyncio.wait([listening], timeout=0.2)
-        assert listening.result()["data"]["proposals"]["partner"] == {"displayName": "Ben"}
+        return listening.result()
 
 
 class TestReplicas:

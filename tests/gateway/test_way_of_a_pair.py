@@ -34,6 +34,20 @@ WHY_NOT = (
     '... on WhyNot { code rules value why(locale: "en") polish: why(locale: "pl") } } }'
 )
 VETOES = "query($cohort: ID!) { vetoes(cohortId: $cohort) { __typename ... on Vetoes { vetoes { people { displayName } } } } }"
+FAIR = (
+    "query($id: ID!) { matchRun(id: $id) { ended stopping soFar { pairs unmatched } "
+    "worstOffFloor { asked reached highest price priceAtMost } organizationFloor { reached } "
+    "fairness { gini worst best gap blockingPairs blockingThreshold } "
+    'rulePrices { number kind required people value why(locale: "pl") } organizations { shareOfBest bestMean worstValue } } }'
+)
+CHECKED = (
+    "query($id: ID!, $rules: RuleSetInput) { rulesCheck(cohortId: $id, rules: $rules) { __typename ... on RulesCheck { "
+    "people contradictions { rules fatal why } } ... on InvalidInput { problems { path } } } }"
+)
+PASSED = (
+    "query($pair: ID, $cohort: ID) { passedOver(pairId: $pair, cohortId: $cohort) { __typename ... on PassedOverList { "
+    "people { person { displayName } value own price why } } } }"
+)
 WAITING = "{ viewer { pairs(openProposals: true) { nodes { id } } feedbackDue { id kind } introductionsAsked { id } } }"
 
 
@@ -262,6 +276,7 @@ class TestTheWayOfAPair:
             return found["matchRun"] if found["matchRun"]["status"] == "COMPLETED" else None
 
         assert (await eventually(completed, describe="the run completes", within=30, every=0.2))["pairs"] == 1
+        await self.fair(house, cohort_id, run["id"])
         adopted = await self.thought_over(house, cohort_id, run["id"])
         published = await house.do(
             "publishProposals", "Run", "... on MatchRun { published }", house.admin, runId=adopted
@@ -271,7 +286,36 @@ class TestTheWayOfAPair:
         async def proposed() -> Any:
             return (await house.client.ask(WAITING, token["ada"]))["viewer"]["pairs"]["nodes"]
 
-        return str((await eventually(proposed, describe="Ada sees the proposal", within=30, every=0.2))[0]["id"])
+        pair_id = str((await eventually(proposed, describe="Ada sees the proposal", within=30, every=0.2))[0]["id"])
+        for about in ({"pair": pair_id}, {"cohort": cohort_id}):
+            passed = await house.client.ask(PASSED, token["ada"], **about)
+            assert passed["passedOver"] == {"__typename": "PassedOverList", "people": []}
+        foreign = await house.client.ask(PASSED, token["cleo"], pair=pair_id)
+        assert foreign["passedOver"]["__typename"] == "NotFound"
+        return pair_id
+
+    async def fair(self, house: House, cohort_id: str, run_id: str) -> None:
+        """What the run says of its fairness, and what the rules say before the next one."""
+        found = (await house.client.ask(FAIR, house.admin, id=run_id))["matchRun"]
+        assert (found["ended"], found["stopping"], found["soFar"]) == ("OPTIMAL", False, {"pairs": 1, "unmatched": 0})
+        assert (found["worstOffFloor"], found["organizationFloor"]) == (None, None)
+        fairness = found["fairness"]
+        assert (fairness["gini"], fairness["gap"], fairness["blockingPairs"]) == (0.0, 0.0, 0)
+        assert [each["number"] for each in found["rulePrices"]] == list(range(1, len(found["rulePrices"]) + 1))
+        assert all("reguły" in each["why"] for each in found["rulePrices"])
+        assert 0 < found["organizations"][0]["shareOfBest"] <= 1
+        over = await house.do("cancelMatching", "CancelMatching", "", house.admin, runId=run_id, keepBest=True)
+        assert over["__typename"] == "Conflict"
+        checked = await house.client.ask(CHECKED, house.admin, id=cohort_id)
+        assert checked["rulesCheck"] == {"__typename": "RulesCheck", "people": 2, "contradictions": []}
+        rules = {"rules": [{"kind": "SHARED_MINUTES", "parameter": 10_000.0}]}
+        checked = await house.client.ask(CHECKED, house.admin, id=cohort_id, rules=rules)
+        (contradiction,) = checked["rulesCheck"]["contradictions"]
+        assert (contradiction["rules"], contradiction["fatal"]) == ([1], False)
+        wrong = await house.client.ask(CHECKED, house.admin, id=cohort_id, rules={"worstOffFloor": 2.0})
+        assert [each["path"] for each in wrong["rulesCheck"]["problems"]] == ["worst_off_floor"]
+        hidden = await house.client.ask(CHECKED, house.person("ada"), id=cohort_id)
+        assert hidden["rulesCheck"]["__typename"] != "RulesCheck"
 
     async def thought_over(self, house: House, cohort_id: str, run_id: str) -> str:
         """A what-if beside the run, compared with it and adopted; the adopted run."""

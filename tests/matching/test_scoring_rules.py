@@ -12,7 +12,6 @@ from services.matching.engine.scoring import conflicts
 from services.matching.engine.scoring.conflicts import Conflict, Solved, conflicts_of, price_of, told
 from services.matching.engine.scoring.dense import dense_pairs, matrices
 from services.matching.engine.scoring.ground import SnapshotRefused, in_order, problem_of
-from services.matching.engine.scoring.problem import Problem
 from services.matching.engine.scoring.reasons import broken_kinds
 from services.matching.engine.scoring.rules import KINDS, RuleRefused
 from services.matching.engine.scoring.sentences import RULE_NAMES
@@ -334,8 +333,9 @@ def test_conflict_is_a_conflict_and_without_any_of_its_rules_there_is_none(
         assert all(holds(some) for size in smaller for some in combinations(rules, size))
 
 
-def by_trying_all(problem: Problem) -> Solved:
+def by_trying_all(snapshot: Snapshot) -> Solved:
     """The most people, then the most value, by trying every set of pairs (places one each)."""
+    problem, _ = problem_for(snapshot)
     value = matrices(problem).planned
 
     def best(left: tuple[int, ...]) -> tuple[int, int]:
@@ -362,19 +362,19 @@ class TestPrice:
 
     def test_of_a_rule_is_how_many_more_would_be_matched(self) -> None:
         snapshot = self.snapshot()
-        price = price_of(0, snapshot=snapshot, near=near_for(snapshot), solve=by_trying_all)
+        price = price_of(0, snapshot=snapshot, solve=by_trying_all)
         assert (price.kind, price.people) == ("cross_organization", 2)
         assert price.why.code == "rule_costs_people"
 
     def test_of_a_rule_that_changes_nothing_is_nothing(self) -> None:
         snapshot = self.snapshot()
-        price = price_of(1, snapshot=snapshot, near=near_for(snapshot), solve=by_trying_all)
+        price = price_of(1, snapshot=snapshot, solve=by_trying_all)
         assert (price.people, price.value, price.why.code) == (0, 0, "rule_costs_nothing")
 
     def test_of_a_preferred_rule_is_value(self) -> None:
         snapshot = self.snapshot()
         rules = (replace(snapshot.rules[0], required=False, weight=0.2),)
-        price = price_of(0, snapshot=replace(snapshot, rules=rules), near=near_for(snapshot), solve=by_trying_all)
+        price = price_of(0, snapshot=replace(snapshot, rules=rules), solve=by_trying_all)
         assert (price.people, price.value, price.why.code) == (0, 200_000, "rule_costs_value")
 
 

@@ -1,5 +1,6 @@
 """What-if: simulated runs leave no trace but themselves, compare with others, and become the cohort's plan when adopted."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from datetime import timedelta
 from uuid import UUID, uuid4
@@ -217,7 +218,7 @@ class TestSimulation:
         rules = (Rule(kind=RuleKind.TOGETHER, people=(ana, cleo)), Rule(kind=RuleKind.DIFFERENT_TEAM))
         run_id = await queue(world, base, RuleSet(rules=rules))
 
-        async def while_a_run_is_requested(order: Order) -> AsyncGenerator[Line]:
+        async def while_a_run_is_requested(order: Order, *, stop: asyncio.Event) -> AsyncGenerator[Line]:
             await world.request()
             async for line in at_hand(order):
                 yield line

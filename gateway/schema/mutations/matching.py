@@ -73,6 +73,16 @@ class RuleSetInput:
     learned: bool | None = strawberry.field(
         default=None, description="Whether to heed what released feedback taught (see `calibration`); left out: no."
     )
+    worst_off_floor: float | None = strawberry.field(
+        default=None,
+        description="How far the worst pair is lifted before value counts: 0 to 1, as far as can be without leaving more people alone; "
+        "left out: 0.",
+    )
+    organization_floor: float | None = strawberry.field(
+        default=None,
+        description="The share of what its people would get at best that every organization gets at least, as far as can be: 0 to 1; "
+        "left out: 0.",
+    )
 
 
 @strawberry.input(description="A cohort to draft. The viewer's organization must be among the partners.")
@@ -151,6 +161,14 @@ class RequestMatchingInput(CohortInput):
 @strawberry.input(description="One match run.")
 class RunInput(CommandInput):
     run_id: strawberry.ID = strawberry.field(description="The match run.")
+
+
+@strawberry.input(description="A match run to stop.")
+class CancelMatchingInput(RunInput):
+    keep_best: bool = strawberry.field(
+        default=False,
+        description="True: a running run soon completes with the best plan so far, and says how far from the best it may be.",
+    )
 
 
 @strawberry.input(description="A what-if: other rules over what a completed match run saw.")
@@ -267,8 +285,10 @@ class MatchingMutations:
     async def request_matching(self, info: Info, given: Given[RequestMatchingInput]) -> results.MatchRunPayload:
         return await carry_out(info, given, contract.RequestMatching, results.read_run, made="run_id")
 
-    @mutation("Stop a queued or running match run. By an admin of a partner.")
-    async def cancel_matching(self, info: Info, given: Given[RunInput]) -> results.MatchRunPayload:
+    @mutation(
+        "Stop a queued or running match run; with keepBest a running one ends with the best plan so far. By an admin of a partner."
+    )
+    async def cancel_matching(self, info: Info, given: Given[CancelMatchingInput]) -> results.MatchRunPayload:
         return await carry_out(info, given, contract.CancelMatching, results.read_run)
 
     @mutation(

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import strawberry
 
 from contracts.matching import PairChanged, PairProposed
-from gateway.schema import cohorts, comparing, imports, pairs, people, sessions
+from gateway.schema import cohorts, comparing, fairness, imports, pairs, people, sessions
 from gateway.schema.mutations.carrying import Done
 from gateway.schema.refusals import (
     Conflict,
@@ -73,6 +73,10 @@ EnrolmentPayload = Annotated[cohorts.Enrolment | Refused, _payload("EnrolmentPay
 MatchRunPayload = Annotated[cohorts.MatchRun | Refused, _payload("MatchRunPayload", "The match run")]
 ComparisonPayload = Annotated[
     comparing.RunComparison | Refused, _payload("ComparisonPayload", "Two match runs side by side")
+]
+PassedOverPayload = Annotated[fairness.PassedOverList | Refused, _payload("PassedOverPayload", "Who was passed over")]
+RulesCheckPayload = Annotated[
+    fairness.RulesCheck | Refused, _payload("RulesCheckPayload", "Whether rules contradict each other")
 ]
 PairPayload = Annotated[pairs.Pair | Refused, _payload("PairPayload", "The pair")]
 AgreementPayload = Annotated[pairs.Agreement | Refused, _payload("AgreementPayload", "The agreement")]

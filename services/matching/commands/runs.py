@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from chassis.database import Transaction
 from contracts.base import Event
 from contracts.errors import Conflict, Full, Invalid
 from contracts.matching import (
     CancelMatching,
+    Cohort,
     CohortStatus,
     EnrolmentStatus,
     PairStatus,
@@ -18,8 +21,9 @@ from contracts.matching import (
 )
 from services.matching import store
 from services.matching.commands.rounds import stopped_plan
-from services.matching.domain import choices, cohorts, pairs, runs
+from services.matching.domain import choices, cohorts, pairs, rules, runs
 from services.matching.domain.authority import no_run, partner_of, people_of
+from services.matching.domain.freeze import freeze
 from services.matching.domain.kept import Aggregate, Kept
 
 
@@ -55,12 +59,25 @@ async def request_matching(command: RequestMatching, tx: Transaction) -> list[Ev
         by=by,
         keep=command.keep,
     )
+    await _refuse_contradictions(kept.state, tx)
     queued = await store.add_run(tx, run, seed=command.seed, came_from=kept.state.status)
     return [*queued, *await store.save(tx, [matching])]
 
 
+async def _refuse_contradictions(cohort: Cohort, tx: Transaction) -> None:
+    """What is demanded of the whole plan must be possible for the people who are here. The run, which also knows what they need and
+    offer, looks again."""
+    if not rules.may_contradict(cohort.rules):
+        return
+    async with store.seeing_all(tx):
+        # Teams, managers and blocks of other organizations: an admin learns which rules contradict each other, and nothing else.
+        material = await store.material_for(tx, cohort, now=tx.now)
+    snapshot = freeze(cohort, material=material, now=tx.now)
+    rules.refuse_contradictions(await asyncio.to_thread(rules.contradictions_for, snapshot))
+
+
 async def cancel_matching(command: CancelMatching, tx: Transaction) -> list[Event]:
-    """By an admin of a partner: the worker notices, and the cohort goes back where it was."""
+    """By an admin of a partner: the worker notices, and the cohort goes back where it was; or the run ends with the best plan so far."""
     found = await store.load_run(tx, command.run_id)
     if found is None:
         raise no_run()
@@ -71,6 +88,8 @@ async def cancel_matching(command: CancelMatching, tx: Transaction) -> list[Even
     assert locked is not None
     run, came_from = locked
     by = command.actor.person_id
+    if command.keep_best and run.state.status is RunStatus.RUNNING:
+        return await store.save(tx, [runs.stop(run, now=tx.now, by=by)])
     cancelled = runs.cancel(run, now=tx.now, by=by)
     changes: list[Kept[Aggregate]] = [cancelled]
     changes += await stopped_plan(tx, run.state.plan_id, to=RunStatus.CANCELLED, by=by)

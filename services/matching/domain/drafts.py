@@ -8,11 +8,17 @@ from uuid import UUID
 
 from contracts.matching import (
     Direction,
+    Fairness,
+    Floor,
     Keep,
     OrganizationResult,
     Pair,
     PairProposed,
     PairStatus,
+    PlanSoFar,
+    RuleKind,
+    RulePrice,
+    RunEnd,
     Term,
     Unmatched,
     UnmatchedReason,
@@ -24,6 +30,8 @@ from services.matching.domain.pairs import members_of, pair_id, supersede
 from services.matching.domain.runs import Result
 from services.matching.engine import model
 from services.matching.engine.scoring.sentences import ENGLISH, LOCALES, say
+
+_ENDS = frozenset(RunEnd)
 
 
 def drafts(
@@ -127,6 +135,67 @@ def result_of(plan: model.Plan, *, pairs: Collection[Kept[Pair]], organizations:
         organizations=outcomes_of(plan),
         unmatched=unmatched,
         moved=len(_moved([kept.state for kept in pairs], here=organizations.keys())),
+        ended=RunEnd(plan.ended) if plan.ended in _ENDS else None,
+        worst_off_floor=floor_of(plan.worst_off_floor),
+        organization_floor=floor_of(plan.organization_floor),
+        fairness=fairness_of(plan),
+    )
+
+
+def so_far_of(found: model.SoFar | None) -> PlanSoFar | None:
+    """The best plan so far."""
+    if found is None:
+        return None
+    return PlanSoFar(
+        pairs=found.pairs,
+        value=round(found.value, 6),
+        upper_bound=round(found.upper_bound, 6),
+        unmatched=found.unmatched,
+        unmatched_bound=found.unmatched_bound,
+    )
+
+
+def floor_of(floor: model.Floor | None) -> Floor | None:
+    """A floor that was asked for."""
+    if floor is None:
+        return None
+    return Floor(
+        asked=floor.asked,
+        reached=floor.reached,
+        highest=floor.highest,
+        price=round(floor.price, 6),
+        price_at_most=round(floor.price_at_most, 6),
+    )
+
+
+def fairness_of(plan: model.Plan) -> Fairness | None:
+    """How evenly the plan serves people."""
+    found = plan.fairness
+    if found is None:
+        return None
+    return Fairness(
+        gini=found.gini,
+        worst=found.worst,
+        best=found.best,
+        gap=round(found.gap, 6),
+        blocking_pairs=found.blocking,
+        blocking_threshold=found.threshold,
+    )
+
+
+def prices_of(prices: Iterable[model.RuleCost]) -> tuple[RulePrice, ...]:
+    """What each rule costs, of those that were priced."""
+    return tuple(
+        RulePrice(
+            number=price.number,
+            kind=RuleKind(price.kind),
+            required=price.required,
+            people=price.people,
+            value=round(price.value, 6),
+            why=say(price.why),
+            wordings=tuple((locale, say(price.why, locale=locale)) for locale in LOCALES if locale != ENGLISH),
+        )
+        for price in prices
     )
 
 
@@ -168,6 +237,7 @@ def outcomes_of(plan: model.Plan) -> tuple[OrganizationResult, ...]:
             mean_value=outcome.mean_value,
             worst_value=outcome.worst_value,
             best_mean=outcome.best_mean,
+            share_of_best=outcome.share_of_best,
         )
         for outcome in plan.outcomes
     )

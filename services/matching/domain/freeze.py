@@ -64,6 +64,8 @@ def freeze(cohort: Cohort, *, material: Material, now: datetime, keep: Keep = Ke
         rules=tuple(_rule(rule) for rule in cohort.rules.rules),
         difference=cohort.rules.difference,
         logistics=cohort.rules.logistics,
+        worst_off_floor=cohort.rules.worst_off_floor,
+        organization_floor=cohort.rules.organization_floor,
         week=(starts - timedelta(days=starts.weekday())).isoformat(),
         met=_couples(material.met),
         blocked=_couples(material.blocked),
@@ -85,6 +87,8 @@ def under(snapshot: model.Snapshot, *, rules: RuleSet) -> model.Snapshot:
         rules=tuple(_rule(rule) for rule in rules.rules),
         difference=rules.difference,
         logistics=rules.logistics,
+        worst_off_floor=rules.worst_off_floor,
+        organization_floor=rules.organization_floor,
         ranking=rules.ranking,
     )
 

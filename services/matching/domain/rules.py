@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from contracts.errors import Conflict, Invalid, Problem
 from contracts.matching import Cohort, Enrolment, EnrolmentRole, Rule, RuleKind, RuleSet
 from contracts.profiles import Facets
+from services.matching.engine.model import Snapshot
+
+if TYPE_CHECKING:
+    from services.matching.engine.contradictions import Contradiction
 
 FACETS = tuple(field.name for field in fields(Facets))
 MOST_RANKING = 0.5  # more, and wishes would outweigh what keeps pairs from going one way
@@ -46,14 +52,7 @@ class _Place:
 
 def check(rules: RuleSet, *, cohort: Cohort, enrolments: Mapping[UUID, Enrolment]) -> None:
     """Refuse rules that are not well-formed, or that contradict each other in this cohort. ``enrolments``: by person."""
-    problems = (
-        *_problems_with_weights(rules),
-        *(p for n, r in enumerate(rules.rules) for p in _problems_with(r, at=n)),
-    )
-    if problems:
-        raise RulesAreWrong(
-            "The rules cannot be used as they are.", remedy="Correct each of the problems listed.", problems=problems
-        )
+    check_form(rules)
     conflicts = tuple(_contradictions(rules, cohort=cohort, enrolments=enrolments))
     if conflicts:
         raise RulesConflict(
@@ -63,10 +62,66 @@ def check(rules: RuleSet, *, cohort: Cohort, enrolments: Mapping[UUID, Enrolment
         )
 
 
+def check_form(rules: RuleSet) -> None:
+    """Refuse rules that are not well-formed."""
+    problems = (
+        *_problems_with_weights(rules),
+        *(p for n, r in enumerate(rules.rules) for p in _problems_with(r, at=n)),
+    )
+    if problems:
+        raise RulesAreWrong(
+            "The rules cannot be used as they are.", remedy="Correct each of the problems listed.", problems=problems
+        )
+
+
+def stated_contradictions(
+    rules: RuleSet, *, cohort: Cohort, enrolments: Mapping[UUID, Enrolment]
+) -> list[tuple[tuple[int, ...], str]]:
+    """Contradictions that ``check`` refuses: the places of the rules, and why."""
+    return [
+        (tuple(int(number) for number in re.findall(r"[0-9]+", problem.path)), problem.message)
+        for problem in _contradictions(rules, cohort=cohort, enrolments=enrolments)
+    ]
+
+
+def refuse_contradictions(found: Iterable[Contradiction]) -> None:
+    """Refuse a run that could only break a required rule, for the people who are admitted."""
+    problems = tuple(
+        Problem(
+            path=", ".join(f"rules[{number}]" for number in each.rules),
+            message=each.english,
+            remedy="Take one of them back, or make it preferred.",
+        )
+        for each in found
+        if each.fatal
+    )
+    if problems:
+        raise RulesConflict(
+            " ".join(problem.message for problem in problems),
+            remedy="Take one rule of each contradiction back, or make it preferred; `rulesCheck` tells what is left.",
+            problems=problems,
+        )
+
+
+def contradictions_for(snapshot: Snapshot) -> tuple[Contradiction, ...]:
+    """Required rules that cannot hold together for these people. Takes a while: for a thread of its own."""
+    from services.matching.engine.contradictions import contradictions  # numpy: only who checks pays for it
+
+    return contradictions(snapshot)
+
+
+def may_contradict(rules: RuleSet) -> bool:
+    """Whether something is demanded of the whole plan, so that people must be looked at before a run."""
+    return any(rule.required and rule.kind in {RuleKind.TOGETHER, RuleKind.INCLUDE_ONE} for rule in rules.rules)
+
+
 def _problems_with_weights(rules: RuleSet) -> Iterator[Problem]:
     for name, weight in (("difference", rules.difference), ("logistics", rules.logistics)):
         if not 0 <= weight <= 1:
             yield Problem(name, "A weight lies between 0 and 1.", str(weight), "Choose a number from 0 to 1.")
+    for name, share in (("worst_off_floor", rules.worst_off_floor), ("organization_floor", rules.organization_floor)):
+        if not 0 <= share <= 1:
+            yield Problem(name, "A floor is a share from 0 (none) to 1.", str(share), "Choose a number from 0 to 1.")
     if not 0 <= rules.ranking <= MOST_RANKING:
         yield Problem(
             "ranking",

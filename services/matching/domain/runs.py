@@ -13,12 +13,17 @@ from contracts.matching import (
     CalibrationUsed,
     Cohort,
     CohortStatus,
+    Fairness,
+    Floor,
     Keep,
     MatchingCompleted,
     MatchingProgressed,
     MatchingRequested,
     MatchRun,
     OrganizationResult,
+    PlanSoFar,
+    RulePrice,
+    RunEnd,
     RunMode,
     RunStatus,
     Unmatched,
@@ -48,6 +53,10 @@ class RunIsOver(Conflict):
     """Nothing is left to cancel."""
 
 
+class NothingSoFar(Conflict):
+    """The run has no plan before it is complete."""
+
+
 class ProofNotForYou(NotAllowed):
     """It holds people's words."""
 
@@ -75,6 +84,11 @@ class Result:
     organizations: tuple[OrganizationResult, ...]
     unmatched: tuple[Unmatched, ...]
     moved: int = 0
+    ended: RunEnd | None = None
+    worst_off_floor: Floor | None = None
+    organization_floor: Floor | None = None
+    fairness: Fairness | None = None
+    rule_prices: tuple[RulePrice, ...] = ()
     learned: bool = False  # whether what was frozen of feedback applied to the models that read the texts
 
 
@@ -110,9 +124,12 @@ def request(
     )
 
 
-def progress(kept: Kept[MatchRun], *, stage: str, done: float, now: datetime) -> Kept[MatchRun]:
-    """A stage begins; ``done`` from 0 to 1."""
-    return _to(kept, replace(kept.state, status=RunStatus.RUNNING, stage=stage, progress=done), MatchingProgressed, now)
+def progress(
+    kept: Kept[MatchRun], *, stage: str, done: float, so_far: PlanSoFar | None = None, now: datetime
+) -> Kept[MatchRun]:
+    """A stage begins, or a plan was found; ``done`` from 0 to 1. What was found before stays until something better is told."""
+    state = replace(kept.state, status=RunStatus.RUNNING, stage=stage, progress=done)
+    return _to(kept, replace(state, so_far=so_far or kept.state.so_far), MatchingProgressed, now)
 
 
 def freeze(
@@ -142,6 +159,12 @@ def complete(kept: Kept[MatchRun], *, result: Result, seconds: float, now: datet
         organizations=result.organizations,
         unmatched=result.unmatched,
         moved=result.moved,
+        ended=RunEnd.STOPPED if kept.state.stopping and result.ended is RunEnd.TIME else result.ended,
+        stopping=False,
+        worst_off_floor=result.worst_off_floor,
+        organization_floor=result.organization_floor,
+        fairness=result.fairness,
+        rule_prices=result.rule_prices,
         calibration=kept.state.calibration if result.learned else None,
     )
     return _to(kept, state, MatchingCompleted, now)
@@ -157,8 +180,17 @@ def cancel(kept: Kept[MatchRun], *, now: datetime, by: UUID | None) -> Kept[Matc
     """Stopped by an organizer."""
     if kept.state.status not in UNFINISHED:
         raise RunIsOver(f"This run is {kept.state.status.value}.", remedy="There is nothing to cancel.")
-    state = replace(kept.state, status=RunStatus.CANCELLED, stage="")
+    state = replace(kept.state, status=RunStatus.CANCELLED, stage="", stopping=False)
     return changed(kept, to=state, told_as=MatchingCompleted, at=now, by=by)
+
+
+def stop(kept: Kept[MatchRun], *, now: datetime, by: UUID | None) -> Kept[MatchRun]:
+    """An organizer wants the best plan so far; the worker hears of it, and the run completes with that."""
+    if kept.state.status is not RunStatus.RUNNING:
+        raise RunIsOver(f"This run is {kept.state.status.value}.", remedy="Only a running run has a best plan so far.")
+    if kept.state.mode is not RunMode.WHOLE:
+        raise NothingSoFar("A plan of speed rounds is whole or nothing.", remedy="Cancel it without keeping the best.")
+    return changed(kept, to=replace(kept.state, stopping=True), told_as=MatchingProgressed, at=now, by=by)
 
 
 def publish(

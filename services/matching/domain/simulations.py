@@ -25,7 +25,7 @@ from contracts.matching import (
 )
 from services.matching.domain import rules as rule_sets
 from services.matching.domain.authority import people_of
-from services.matching.domain.drafts import outcomes_of
+from services.matching.domain.drafts import fairness_of, floor_of, outcomes_of
 from services.matching.domain.freeze import Material
 from services.matching.domain.kept import Kept, changed
 from services.matching.domain.runs import Result
@@ -221,6 +221,9 @@ def _figures(run: MatchRun, *, plan: model.Plan) -> RunFigures:
         mean_value=round(plan.value / count, 6) if count else None,
         mean_difference=round(gained / count, 6) if count else None,
         organizations=outcomes_of(plan),
+        fairness=fairness_of(plan),
+        worst_off_floor=floor_of(plan.worst_off_floor),
+        organization_floor=floor_of(plan.organization_floor),
     )
 
 

@@ -150,6 +150,8 @@ class Snapshot:
     keep: str = NONE  # of ``current``: NONE, all that may be (LOCKED), or as far as it costs little (STICKY)
     rounds: int = 0  # so many speed rounds are planned, and no pairs
     rounds_met: tuple[Couple, ...] = ()  # met in a round that stays
+    worst_off_floor: float = 0.0  # how far the worst pair is lifted, of the way to the best worst pair; 0: not at all
+    organization_floor: float = 0.0  # the share of their best that every organization gets at least
     wishes: tuple[Wish, ...] = ()  # what people ranked, of those who are here
     ranking: float = 0.0  # what two first choices of each other are worth to the planner, see ``scoring/wishes``
     learned: Learned | None = None  # what feedback changes; None: nothing
@@ -255,6 +257,59 @@ class Outcome:
     mean_value: float
     worst_value: float
     best_mean: float = 0.0
+    share_of_best: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Floor:
+    """What every pair is worth at least, or which share of its best every organization gets at least. ``asked``: how much of it the
+    rules ask for, 0 to 1. ``reached``: None when it was not planned. No plan that leaves as few people alone has more than
+    ``highest``. It costs ``price`` of the value, and at most ``price_at_most``."""
+
+    asked: float
+    reached: float | None
+    highest: float | None
+    price: float
+    price_at_most: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fairness:
+    """How evenly a plan serves people: everybody counts with their best pair, and with 0 without one. ``gini``: 0 when all get the same,
+    towards 1 when one gets everything; ``worst``, ``best`` and their ``gap`` are of those who have a pair. ``blocking``: pairs who
+    would both rather be with each other by more than ``threshold``; None when they were not counted, in large cohorts."""
+
+    gini: float
+    worst: float
+    best: float
+    gap: float
+    blocking: int | None
+    threshold: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassedOver:
+    """Why not this ``partner``: together with ``person`` they would be worth ``value``, more than the ``own`` pair of the person (0:
+    none), but their place is worth ``price`` to others."""
+
+    person: str
+    partner: str
+    value: float
+    own: float
+    price: float
+    why: Phrase
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleCost:
+    """What dropping one rule (its place in the snapshot, from 0) would change: more people with a pair, and more value."""
+
+    number: int
+    kind: str
+    required: bool
+    people: int
+    value: float
+    why: Phrase
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -269,9 +324,10 @@ class Unpinned:
 class Plan:
     """The result of a run, sorted by ids.
 
-    No plan that leaves as few people alone, and sends as few pairs one way, is worth more than ``upper_bound``; none leaves fewer
-    alone than ``unmatched_bound``. ``exact``: both are met. ``meaning``: the models that read the texts. ``learned``: whether the
-    snapshot's correction applied to them.
+    No plan that leaves as few people alone, sends as few pairs one way and keeps the floors is worth more than ``upper_bound``; none
+    leaves fewer alone than ``unmatched_bound``. ``exact``: both are met, and no higher floor could be had.
+    ``meaning``: the models that read the texts. ``learned``: whether the snapshot's
+    correction applied to them.
     """
 
     pairs: tuple[PlannedPair, ...] = ()
@@ -284,7 +340,24 @@ class Plan:
     exact: bool = False
     engine: str = ""
     meaning: str = ""
+    ended: str = ""  # optimal, gap (near enough), time or cancelled
+    worst_off_floor: Floor | None = None
+    organization_floor: Floor | None = None
+    fairness: Fairness | None = None
+    passed_over: tuple[PassedOver, ...] = ()
     learned: bool = False
+    free_value: float = 0.0  # what the best plan without floors is worth
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SoFar:
+    """The best plan at some moment of a run, as people see values; the bounds hold for every plan to come."""
+
+    pairs: int
+    value: float
+    upper_bound: float
+    unmatched: int
+    unmatched_bound: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -312,4 +385,6 @@ class RulesContradict(ValueError):
 
 OnProgress = Callable[[str, float], None]
 """Called with a stage and how far the run is, 0 to 1."""
+OnSoFar = Callable[[SoFar], None]
+"""Called with the best plan so far."""
 IsCancelled = Callable[[], bool]

@@ -8,12 +8,16 @@ from dataclasses import dataclass
 import msgspec
 import numpy as np
 
-from services.matching.engine.frozen import near_from, proof_from
+from services.matching.engine.frozen import Proof, near_from, proof_from
 from services.matching.engine.model import Snapshot
 from services.matching.engine.scoring.problem import MILLION
+from services.matching.engine.solving.certificate import Certificate
 from services.matching.engine.solving.pairs import Edges
-from services.matching.engine.solving.verify import check
+from services.matching.engine.solving.verify import Verdict, check
 from services.matching.engine.stated import Stated, state, unseen
+from services.matching.engine.verifying_floors import FloorsChecked, check_floors
+
+_NO_FLOORS = FloorsChecked()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +31,10 @@ class Report:
     upper_bound: float
     unmatched: int
     unmatched_bound: int
+    floor: float | None = None  # of the worst pair, and what none that leaves as few alone exceeds
+    floor_bound: float | None = None
+    share: float | None = None  # that every organization has of its best, and what it could be at most
+    share_bound: float | None = None
 
     @property
     def gap(self) -> float:
@@ -45,14 +53,7 @@ def verify(snapshot: bytes, *, near: bytes, proof: bytes, digest: str) -> Report
     faults = []
     if hashlib.sha256(snapshot).hexdigest() != digest:
         faults.append("The snapshot is not the one that the run froze: its digest differs.")
-    verdict = check(
-        known.pairs,
-        places=known.problem.places,
-        waiting=np.ones(known.problem.size, dtype=np.bool_),
-        couples=kept.couples,
-        certificate=kept.certificate,
-        forced=kept.forced,
-    )
+    verdict = _checked(known, kept, kept.certificate if kept.free is None else kept.free)
     faults += verdict.faults
     claimed = (kept.value, kept.unmatched, kept.unmatched_bound)
     if claimed != (verdict.value, verdict.unmatched, verdict.unmatched_bound):
@@ -60,6 +61,9 @@ def verify(snapshot: bytes, *, near: bytes, proof: bytes, digest: str) -> Report
             f"The run claims (value, unmatched, bound on unmatched) {claimed}; it is "
             f"{(verdict.value, verdict.unmatched, verdict.unmatched_bound)}."
         )
+    floors = check_floors(known, kept, seen=seen, unmatched=verdict.unmatched) if not faults else _NO_FLOORS
+    faults += floors.faults
+    upper_bound = verdict.upper_bound if floors.upper_bound is None else floors.upper_bound
     faults += _unfounded(known, kept.forced)
     met = set(zip(kept.couples.u.tolist(), kept.couples.v.tolist(), strict=True))
     faults += [
@@ -73,9 +77,24 @@ def verify(snapshot: bytes, *, near: bytes, proof: bytes, digest: str) -> Report
         people=known.problem.size,
         pairs=len(kept.couples),
         value=(verdict.value + above) / MILLION,
-        upper_bound=(verdict.upper_bound + above) / MILLION,
+        upper_bound=(upper_bound + above) / MILLION,
         unmatched=verdict.unmatched,
         unmatched_bound=verdict.unmatched_bound,
+        floor=floors.floor,
+        floor_bound=floors.floor_bound,
+        share=floors.share,
+        share_bound=floors.share_bound,
+    )
+
+
+def _checked(known: Stated, kept: Proof, certificate: Certificate) -> Verdict:
+    return check(
+        known.pairs,
+        places=known.problem.places,
+        waiting=np.ones(known.problem.size, dtype=np.bool_),
+        couples=kept.couples,
+        certificate=certificate,
+        forced=kept.forced,
     )
 
 

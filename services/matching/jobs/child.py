@@ -1,6 +1,7 @@
 """The process that computes one order and ends: ``python -m services.matching.jobs.child``.
 
-In: one order (see ``frames``); the pipe stays open, and its end means that the parent died. Out: lines, the last one finished.
+In: one order (see ``frames``), and perhaps that the best plan so far is wanted; the pipe stays open, and its end means that the parent
+died. Out: lines, the last one finished.
 """
 
 from __future__ import annotations
@@ -8,13 +9,15 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from math import inf
+from typing import TYPE_CHECKING, BinaryIO
 
 import msgspec
 
 from services.matching.domain.candidates import digest_of
-from services.matching.engine.model import RulesContradict, Snapshot
+from services.matching.engine.model import RulesContradict, Snapshot, SoFar
 from services.matching.jobs.frames import LENGTH, SERVER, Line, Meaning, Order, framed, texts_of
 
 if TYPE_CHECKING:
@@ -22,30 +25,35 @@ if TYPE_CHECKING:
 
 Tell = Callable[[Line], None]
 _AT_ONCE = 64  # texts embedded between two lines
+_SO_FAR_EVERY = 0.25  # seconds between two plans so far that are told besides the stages
+_PRICES = 10.0  # seconds for what rules cost, after the plan is there
 
 
 def main() -> None:
     """Read, compute, write."""
+    lines = _lines_alone()
     length = int.from_bytes(sys.stdin.buffer.read(LENGTH), "big")
     order = msgspec.msgpack.decode(sys.stdin.buffer.read(length), type=Order)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    stop = threading.Event()
+    threading.Thread(target=_listen, args=(stop,), daemon=True).start()
     os.nice(5)  # the service that waits for us goes first
 
     def tell(line: Line) -> None:
-        sys.stdout.buffer.write(framed(line))
-        sys.stdout.buffer.flush()
+        lines.write(framed(line))
+        lines.flush()
 
     try:
-        _plan(order, tell) if order.snapshot else _embed(order.texts, order, tell)
+        _plan(order, tell, stop) if order.snapshot else _embed(order.texts, order, tell)
     except RulesContradict as error:
         tell(Line(refused=str(error)))
     tell(Line(finished=True))
 
 
-def _plan(order: Order, tell: Tell) -> None:
+def _plan(order: Order, tell: Tell, stop: threading.Event) -> None:
     from services.matching.engine.frozen import near_bytes, near_from, proof_bytes
     from services.matching.engine.match import match
     from services.matching.engine.meaning import near_texts
+    from services.matching.engine.prices import price_rules
     from services.matching.engine.rounds import plan_rounds
 
     snapshot = msgspec.json.decode(order.snapshot, type=Snapshot)
@@ -59,14 +67,54 @@ def _plan(order: Order, tell: Tell) -> None:
         near = near_texts(needs, offers, meaning=likeness)
         tell(Line(near=near_bytes(near)))
 
-    def on_progress(stage: str, done: float) -> None:
-        tell(Line(stage=stage, done=done))
-
+    telling = _Telling(tell)
+    on_progress = telling.stage
     if snapshot.rounds:
         tell(Line(rounds=plan_rounds(snapshot, near, seed=order.seed, on_progress=on_progress)))
         return
-    plan, proof = match(snapshot, near, seed=order.seed, on_progress=on_progress)
-    tell(Line(plan=plan, proof=proof_bytes(proof) if proof else b""))
+    started = time.monotonic()
+
+    def left() -> float:
+        if stop.is_set():
+            return 0.0
+        return started + order.seconds - time.monotonic() if order.seconds else inf
+
+    plan, proof = match(
+        snapshot, near, seed=order.seed, on_progress=on_progress, on_so_far=telling.so_far, deadline=left
+    )
+    on_progress("pricing the rules", 0.95)
+    pricing = time.monotonic()
+    prices = price_rules(
+        snapshot,
+        near,
+        plan=plan,
+        seed=order.seed,
+        deadline=lambda: 0.0 if stop.is_set() else pricing + _PRICES - time.monotonic(),
+    )
+    tell(Line(plan=plan, proof=proof_bytes(proof) if proof else b"", prices=prices))
+
+
+class _Telling:
+    """Stages as they begin, with the best plan so far; and plans between, but only so often."""
+
+    def __init__(self, tell: Tell) -> None:
+        self._tell = tell
+        self._stage, self._done = "", 0.0
+        self._so_far: SoFar | None = None
+        self._last = 0.0
+
+    def stage(self, stage: str, done: float) -> None:
+        self._stage, self._done = stage, done
+        self._say()
+
+    def so_far(self, found: SoFar) -> None:
+        self._so_far = found
+        if time.monotonic() - self._last >= _SO_FAR_EVERY:
+            self._say()
+
+    def _say(self) -> None:
+        self._last = time.monotonic()
+        self._tell(Line(stage=self._stage, done=self._done, so_far=self._so_far))
 
 
 def _embed(texts: Sequence[str], order: Order, tell: Tell) -> Likeness:
@@ -122,9 +170,17 @@ def _by_digest(kept: Kept, texts: Sequence[str]) -> dict[str, dict[bytes, bytes]
     return found
 
 
-def _end_with_parent() -> None:
-    os.read(sys.stdin.fileno(), 1)
+def _listen(stop: threading.Event) -> None:
+    while os.read(sys.stdin.fileno(), 1):
+        stop.set()
     os._exit(1)
+
+
+def _lines_alone() -> BinaryIO:
+    """The pipe to the parent, for our lines alone: libraries that print something write to the error stream from now on."""
+    lines = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    return lines
 
 
 if __name__ == "__main__":

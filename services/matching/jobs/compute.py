@@ -10,7 +10,7 @@ from contextlib import suppress
 
 import msgspec
 
-from services.matching.jobs.frames import LENGTH, Line, Order, framed
+from services.matching.jobs.frames import LENGTH, STOP, Line, Order, framed
 
 LAST_WORDS = 2_000
 
@@ -27,8 +27,9 @@ class EngineDied(Exception):
     """The process was killed from outside, by the system's memory guard perhaps: another try may succeed."""
 
 
-async def compute(order: Order) -> AsyncGenerator[Line]:
-    """What the engine says, line by line. Closing this iterator kills the process."""
+async def compute(order: Order, *, stop: asyncio.Event | None = None) -> AsyncGenerator[Line]:
+    """What the engine says, line by line. Closing this iterator kills the process. ``stop``: once it is set, the process ends with the
+    best plan so far."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -42,6 +43,7 @@ async def compute(order: Order) -> AsyncGenerator[Line]:
     assert process.stdout is not None
     assert process.stderr is not None
     errors = asyncio.create_task(process.stderr.read())
+    stopping = asyncio.create_task(_say_stop(stop, process.stdin)) if stop is not None else None
     try:
         with suppress(BrokenPipeError, ConnectionResetError):  # it says why on its error stream
             process.stdin.write(framed(order))
@@ -63,6 +65,15 @@ async def compute(order: Order) -> AsyncGenerator[Line]:
                 process.kill()
         await process.wait()
         errors.cancel()
+        if stopping is not None:
+            stopping.cancel()
+
+
+async def _say_stop(stop: asyncio.Event, to: asyncio.StreamWriter) -> None:
+    await stop.wait()
+    with suppress(BrokenPipeError, ConnectionResetError):  # it has ended already
+        to.write(STOP)
+        await to.drain()
 
 
 async def _line_from(stream: asyncio.StreamReader) -> Line | None:

@@ -10,11 +10,13 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from services.matching.engine.model import Plan, Rounds, Snapshot
+from services.matching.engine.model import Plan, Rounds, RuleCost, Snapshot, SoFar
 
 LENGTH = 8  # bytes, big-endian
 LIGHT, FULL, SERVER = "light", "full", "server"
 MODES = (LIGHT, FULL, SERVER)
+STOP = b"s"
+"""Said to a computing process after its order: take the best plan so far."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +33,8 @@ class Meaning:
 class Order:
     """What to compute: the plan for a ``snapshot`` (JSON), or, without one, the vectors of ``texts``.
 
-    ``vectors``: what is known of the texts already, by model and digest. ``near``: frozen by an earlier attempt.
+    ``vectors``: what is known of the texts already, by model and digest. ``near``: frozen by an earlier attempt. ``seconds``: that the
+    search for a plan may take; 0: as long as it needs.
     """
 
     meaning: Meaning
@@ -40,11 +43,13 @@ class Order:
     near: bytes = b""
     texts: tuple[str, ...] = ()
     vectors: Mapping[str, Mapping[bytes, bytes]] = field(default_factory=dict)
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """One thing said: how far it is, new vectors, the near texts, the plan with its proof or the rounds, or a refusal."""
+    """One thing said: how far it is with the best plan so far, new vectors, the near texts, the plan with its proof and the prices of
+    its rules or the rounds, or a refusal."""
 
     stage: str = ""
     done: float = 0.0
@@ -53,6 +58,8 @@ class Line:
     plan: Plan | None = None
     proof: bytes = b""
     rounds: Rounds | None = None
+    so_far: SoFar | None = None
+    prices: tuple[RuleCost, ...] = ()
     refused: str = ""
     finished: bool = False
 

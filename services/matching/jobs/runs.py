@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
+from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from math import inf
 from uuid import UUID, uuid4
 
 import msgspec
@@ -33,9 +35,9 @@ from services.matching.commands.rounds import stopped_plan
 from services.matching.domain import cohorts, drafts, learning, rounds, runs
 from services.matching.domain.freeze import freeze, under
 from services.matching.domain.kept import Aggregate, Kept
-from services.matching.engine.model import Learned, Plan, Rounds, Snapshot
+from services.matching.engine.model import Learned, Plan, Rounds, RuleCost, Snapshot
 from services.matching.jobs.compute import EngineDied, EngineFailed, EngineRefused, compute
-from services.matching.jobs.frames import Meaning, Order, texts_of
+from services.matching.jobs.frames import Line, Meaning, Order, texts_of
 from services.matching.jobs.meaning import meaning_of, stopping_within
 from services.matching.jobs.rounds import record_rounds
 from services.matching.store import Claimed, Frozen
@@ -59,9 +61,28 @@ class Pace:
 async def run_match_runs(running: Running) -> None:
     """Until the service stops."""
     pace, meaning = Pace(), meaning_of(running.settings)
+    seconds_of(running.settings)  # a wrong setting is told before the first run
     while not running.stopping.is_set():
         if not await take_one(running, pace=pace, meaning=meaning):
             await stopping_within(running, pace.idle)
+
+
+class WrongTimeSetting(Exception):
+    """The setting cannot be used; the message says what to write."""
+
+
+def seconds_of(settings: Mapping[str, str]) -> float:
+    """How long the search for a plan may take; 0: as long as it needs."""
+    said = settings.get("RUN_SECONDS", "0").strip() or "0"
+    try:
+        seconds = float(said)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < inf:
+        raise WrongTimeSetting(
+            f"VICEVERSA_RUN_SECONDS is {said!r}: give the seconds that a match run may search, or 0 for as long as it needs."
+        )
+    return seconds
 
 
 async def take_one(running: Running, *, pace: Pace, meaning: Meaning) -> bool:
@@ -74,15 +95,17 @@ async def take_one(running: Running, *, pace: Pace, meaning: Meaning) -> bool:
     try:
         if claimed.attempts > MOST_ATTEMPTS:
             raise EngineFailed(f"given up after {MOST_ATTEMPTS} attempts, each of which ended without a result")
-        plan = await _computed(running, claimed, await _order(running, claimed, meaning=meaning), pace=pace)
-        if plan is None:
+        order = replace(await _order(running, claimed, meaning=meaning), seconds=seconds_of(running.settings))
+        said = await _computed(running, claimed, order, pace=pace)
+        plan = None if said is None else said.plan or said.rounds
+        if said is None or plan is None:
             async with running.begin() as tx:
                 await store.give_back(tx, claimed)
             return True
         if isinstance(plan, Rounds):
             await record_rounds(running, claimed, plan, seconds=time.perf_counter() - started)
         else:
-            await _record(running, claimed, plan, started=started)
+            await _record(running, claimed, plan, prices=said.prices, started=started)
     except (EngineRefused, EngineFailed) as error:
         await _record_failure(running, claimed, str(error))
     except EngineDied:
@@ -151,12 +174,13 @@ async def _seen_by_base(run: MatchRun, tx: Transaction) -> tuple[Snapshot, bytes
     return under(msgspec.json.decode(base.content, type=Snapshot), rules=run.rules), base.near
 
 
-async def _computed(running: Running, claimed: Claimed, order: Order, *, pace: Pace) -> Plan | Rounds | None:
-    """The plan, or the rounds; None when the service stops first."""
+async def _computed(running: Running, claimed: Claimed, order: Order, *, pace: Pace) -> Line | None:
+    """The line with the plan, or the rounds; None when the service stops first."""
     run_id = claimed.run.state.run_id
+    stop = asyncio.Event()
 
-    async def work() -> Plan | Rounds:
-        async with aclosing(compute(order)) as lines:
+    async def work() -> Line:
+        async with aclosing(compute(order, stop=stop)) as lines:
             async for line in lines:
                 async with running.begin() as tx:
                     run = await store.lock_claimed(tx, claimed)
@@ -170,11 +194,12 @@ async def _computed(running: Running, claimed: Claimed, order: Order, *, pace: P
                     if line.plan is not None:
                         await store.save_plan(tx, run_id, msgspec.msgpack.encode(line.plan))
                     if line.stage:
-                        told = runs.progress(run, stage=line.stage, done=line.done, now=tx.now)
+                        told = runs.progress(
+                            run, stage=line.stage, done=line.done, so_far=drafts.so_far_of(line.so_far), now=tx.now
+                        )
                         await running.record(tx, await store.save(tx, [told]))
-                done = line.plan or line.rounds
-                if done is not None:
-                    return done
+                if line.plan is not None or line.rounds is not None:
+                    return line
         raise EngineFailed("the computing process ended without a plan")
 
     async def stay_alive() -> None:
@@ -183,6 +208,8 @@ async def _computed(running: Running, claimed: Claimed, order: Order, *, pace: P
             async with running.begin() as tx:
                 if not await store.extend_claim(tx, claimed, lease_seconds=pace.lease):
                     raise ClaimLost
+                if not stop.is_set() and await store.is_stopping(tx, run_id):
+                    stop.set()
 
     computing = asyncio.create_task(work())
     living = asyncio.create_task(stay_alive())
@@ -201,7 +228,9 @@ async def _computed(running: Running, claimed: Claimed, order: Order, *, pace: P
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _record(running: Running, claimed: Claimed, plan: Plan, *, started: float) -> None:
+async def _record(
+    running: Running, claimed: Claimed, plan: Plan, *, prices: Sequence[RuleCost], started: float
+) -> None:
     """Drafts, report and the cohort's next state, in one transaction; nothing when the claim is void."""
     cohort_id = claimed.run.state.cohort_id
     async with running.begin() as tx:
@@ -213,6 +242,7 @@ async def _record(running: Running, claimed: Claimed, plan: Plan, *, started: fl
             result = drafts.found_by(
                 plan, run_id=run.state.run_id, organizations=await _homes(cohort_id, tx), now=tx.now
             )
+            result = replace(result, rule_prices=drafts.prices_of(prices))
             done = runs.complete(run, result=result, seconds=time.perf_counter() - started, now=tx.now)
             await running.record(tx, await store.save(tx, [done]))
             return
@@ -232,6 +262,7 @@ async def _record(running: Running, claimed: Claimed, plan: Plan, *, started: fl
             now=tx.now,
         )
         result = drafts.result_of(plan, pairs=drafted, organizations=organizations)
+        result = replace(result, rule_prices=drafts.prices_of(prices))
         changes: list[Kept[Aggregate]] = [*drafted]
         changes.append(runs.complete(run, result=result, seconds=time.perf_counter() - started, now=tx.now))
         changes.append(cohorts.end_matching(cohort, to=CohortStatus.REVIEW, now=tx.now, by=None))

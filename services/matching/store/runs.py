@@ -84,6 +84,18 @@ async def has_published_run(tx: Transaction, cohort_id: UUID) -> bool:
     return bool(await tx.connection.scalar(published))
 
 
+async def latest_published(tx: Transaction, cohort_id: UUID) -> UUID | None:
+    """The run of this cohort whose proposals were published last."""
+    statement = (
+        sa.select(_run.c.run_id)
+        .where(_run.c.cohort_id == cohort_id, _run.c.state["published"].as_boolean().is_(sa.true()), ~_simulated)
+        .order_by(_run.c.changed_at.desc(), _run.c.run_id)
+        .limit(1)
+    )
+    found: UUID | None = await tx.connection.scalar(statement)
+    return found
+
+
 async def latest_report(tx: Transaction, cohort_id: UUID) -> dict[UUID, UnmatchedReason]:
     """Why people were left out by the cohort's plan: the run that completed, or was adopted, last."""
     statement = (
@@ -142,6 +154,12 @@ async def extend_claim(tx: Transaction, claimed: Claimed, *, lease_seconds: floa
         .values(lease_until=_lease(lease_seconds))
     )
     return bool(result.rowcount)
+
+
+async def is_stopping(tx: Transaction, run_id: UUID) -> bool:
+    """Whether an organizer wants the best plan so far."""
+    stopping = sa.func.coalesce(_run.c.state["stopping"].as_boolean(), sa.false())
+    return bool(await tx.connection.scalar(sa.select(stopping).where(_run.c.run_id == run_id)))
 
 
 async def give_back(tx: Transaction, claimed: Claimed) -> None:

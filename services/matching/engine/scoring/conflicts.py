@@ -18,10 +18,8 @@ from math import comb
 import numpy as np
 from numpy.typing import NDArray
 
-from services.matching.engine.meaning.near import Near
 from services.matching.engine.model import Person, Phrase, Snapshot
 from services.matching.engine.scoring.directions import may_teach
-from services.matching.engine.scoring.ground import in_order, problem_of
 from services.matching.engine.scoring.inverted import inverted, topics_of
 from services.matching.engine.scoring.problem import MILLION, Problem
 from services.matching.engine.scoring.rules import ALWAYS, Check, Included, Partners, Together
@@ -60,7 +58,7 @@ class Unmet:
 
 @dataclass(frozen=True, slots=True)
 class Solved:
-    """What a solver tells about a problem: how many people have a pair, and the value in millionths."""
+    """What a solver tells about a snapshot: how many people have a pair, and the value in millionths."""
 
     matched: int
     value: int
@@ -74,6 +72,7 @@ class RulePrice:
     kind: str
     people: int
     value: int
+    required: bool = True
 
     @property
     def why(self) -> Phrase:
@@ -90,18 +89,15 @@ def price_of(
     number: int,
     *,
     snapshot: Snapshot,
-    near: Near,
-    solve: Callable[[Problem], Solved],
-    seed: int = 0,
+    solve: Callable[[Snapshot], Solved],
     with_it: Solved | None = None,
 ) -> RulePrice:
     """What the rule at this place of the snapshot costs. ``with_it``: the solution with all rules, if there is one already."""
-    people = in_order(snapshot.people, seed=seed)
     kept = tuple(rule for place, rule in enumerate(snapshot.rules) if place != number)
-    without = solve(problem_of(replace(snapshot, rules=kept), people=people, near=near))
-    before = with_it or solve(problem_of(snapshot, people=people, near=near))
-    kind = snapshot.rules[number].kind
-    return RulePrice(number, kind, without.matched - before.matched, without.value - before.value)
+    without = solve(replace(snapshot, rules=kept))
+    before = with_it or solve(snapshot)
+    rule = snapshot.rules[number]
+    return RulePrice(number, rule.kind, without.matched - before.matched, without.value - before.value, rule.required)
 
 
 def conflicts_of(problem: Problem) -> tuple[Conflict, ...]:

@@ -236,6 +236,12 @@ def _check(snapshot: Snapshot) -> None:
     for name, weight in (("difference", snapshot.difference), ("logistics", snapshot.logistics)):
         if not math.isfinite(weight) or not 0 <= weight <= 1:
             raise SnapshotRefused(f"The weight {name} is {weight}: choose a number from 0 to 1.")
+    for name, share in (
+        ("under the worst-off", snapshot.worst_off_floor),
+        ("of the organizations", snapshot.organization_floor),
+    ):
+        if not math.isfinite(share) or not 0 <= share <= 1:
+            raise SnapshotRefused(f"The floor {name} is {share}: choose a share from 0 to 1.")
     seen: set[str] = set()
     for person in snapshot.people:
         if person.id in seen:

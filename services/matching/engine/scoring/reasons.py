@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -128,8 +128,14 @@ def best_possible(pairs: Pairs) -> NDArray[np.int64]:
     return best
 
 
-def outcomes(people: Sequence[Person], *, pairs: Iterable[PlannedPair], best: NDArray[np.int64]) -> tuple[Outcome, ...]:
-    """How each organization fared; ``best``: see ``best_possible``, in the order of ``people``."""
+def outcomes(
+    people: Sequence[Person],
+    *,
+    pairs: Iterable[PlannedPair],
+    best: NDArray[np.int64],
+    shares: Mapping[str, float] | None = None,
+) -> tuple[Outcome, ...]:
+    """How each organization fared; ``best``: see ``best_possible``, in the order of ``people``; ``shares``: of its best, by name."""
     got: dict[str, float] = {}
     for pair in pairs:
         for person in (pair.first, pair.second):
@@ -147,6 +153,7 @@ def outcomes(people: Sequence[Person], *, pairs: Iterable[PlannedPair], best: ND
                 mean_value=round(sum(values) / len(values), 6) if values else 0.0,
                 worst_value=values[0] if values else 0.0,
                 best_mean=round(sum(hoped) / len(hoped) / MILLION, 6) if hoped else 0.0,
+                share_of_best=(shares or {}).get(organization),
             )
         )
     return tuple(found)

@@ -11,6 +11,18 @@ OPTIMAL, GAP, TIME, CANCELLED = "optimal", "gap", "time", "cancelled"
 
 
 @dataclass(frozen=True, slots=True)
+class Best:
+    """The best plan so far: its couples, and what is proven at this moment. ``upper_bound``: on the value of plans that leave as few
+    alone; nothing above it comes. ``unmatched_bound``: 0 while nothing is proven."""
+
+    couples: Edges
+    value: int
+    upper_bound: int
+    unmatched: int
+    unmatched_bound: int
+
+
+@dataclass(frozen=True, slots=True)
 class Solution:
     """``u < v``: the couples, int32[m], sorted, with their values ``w``; forced ones are among them.
 

@@ -25,7 +25,7 @@ from services.matching.engine.solving.flow import FREE, Fraction, fractional
 from services.matching.engine.solving.pairs import LARGEST, NEVER, Edges, Millionths, Pairs, ValuesRefused
 from services.matching.engine.solving.plan import better, greedy, unmatched_of, worth
 from services.matching.engine.solving.rounding import whole_couples
-from services.matching.engine.solving.solution import CANCELLED, GAP, OPTIMAL, TIME, Solution
+from services.matching.engine.solving.solution import CANCELLED, GAP, OPTIMAL, TIME, Best, Solution
 
 FIRST = 8  # best partners of everybody to begin with
 JOIN = 6  # of everybody's pairs worth more than their prices, how many join at a time
@@ -40,6 +40,8 @@ MOST_PLACES = 1_000
 
 OnProgress = Callable[[str, float], None]
 """Called with a stage and how far the solver is, 0 to 1."""
+OnBest = Callable[[Best], None]
+"""Called with the best plan so far whenever it, or what is proven about it, may have become better."""
 
 
 def solve(
@@ -51,6 +53,7 @@ def solve(
     exact_up_to: int = EXACT,
     target: int = TARGET,
     on_progress: OnProgress = lambda stage, share: None,
+    on_best: OnBest | None = None,
     cancelled: Callable[[], bool] = lambda: False,
     deadline: Callable[[], float] = lambda: inf,
 ) -> Solution:
@@ -74,6 +77,8 @@ def solve(
         cancelled=cancelled,
         deadline=deadline,
     )
+    if on_best is not None:
+        run.on_best = lambda: on_best(run.best(forced, all_waiting=waiting))
     run.go(exact=size <= exact_up_to, target=target)
     couples = joined(forced, run.couples)
     certificate = run.certificate()
@@ -112,6 +117,7 @@ class _Run:
     ) -> None:
         self.pairs, self.places, self.waiting = pairs, places, waiting
         self.on_progress, self._cancelled, self._deadline = on_progress, cancelled, deadline
+        self.on_best: Callable[[], None] = lambda: None
         self.stopped = ""
         self.proven: int | None = None  # by the finish
         self._barrier = no_barrier(len(places))
@@ -134,6 +140,7 @@ class _Run:
         if exact:
             target = 0
         who = self.waiting & (self.places > 0)
+        self.on_best()
         for _ in range(4):
             left_alone = self._price(np.where(who, self._penalty, 0), target=target)
             self._leave_nobody_out()
@@ -146,6 +153,19 @@ class _Run:
             self._price(np.where(who & ~grouped, self._penalty, 0), target=target)
         if exact and not self._done():
             self._finish()
+        self.on_best()
+
+    def best(self, forced: Edges, *, all_waiting: NDArray[np.bool_]) -> Best:
+        """The plan as it is now, with the ``forced`` couples."""
+        couples, certificate = joined(forced, self.couples), self.certificate()
+        bound = self.bound(certificate)
+        return Best(
+            couples,
+            value=worth(couples),
+            upper_bound=(bound if self.proven is None else min(bound, self.proven)) + worth(forced),
+            unmatched=unmatched_of(couples, waiting=all_waiting),
+            unmatched_bound=least_alone(certificate, places=self.places, waiting=self.waiting),
+        )
 
     def certificate(self) -> Certificate:
         """The best proof at hand for plans that leave as few alone as this one."""
@@ -185,6 +205,7 @@ class _Run:
             self._proofs.append((self._y, alone, priced.excess))
             self._proofs = sorted(self._proofs, key=lambda proof: self.bound(self._certificate(*proof)))[:2]
             self.on_progress("prices", 0.8 * (1 - 0.7 ** (count + 1)))
+            self.on_best()
             fresh = without(self._within(priced.worst), columns)
             self._edges = joined(columns, fresh)
             missed, short = _missed(fraction, columns, alone=alone)
@@ -209,6 +230,7 @@ class _Run:
         rank = [(-unmatched_of(plan, waiting=self.waiting), worth(plan)) for plan in (couples, self.couples)]
         if rank[0] > rank[1]:
             self.couples = couples
+            self.on_best()
 
     def _leave_nobody_out(self) -> None:
         if not unmatched_of(self.couples, waiting=self.waiting):
