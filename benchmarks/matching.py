@@ -8,7 +8,8 @@ and earn nothing.
 
 Value is what people are shown: the tier that keeps one-way pairs for those whom no two-way pair can cover is no part of it.
 ``share_of_bound`` is a plan's value against the most that any plan which leaves as few people alone, and needs as few one-way
-pairs, can be worth; a peer that leaves more alone or takes more one-way pairs can come close to it or pass it: see both beside it.
+pairs, can be worth. Of a peer that takes more one-way pairs than ours only as many count, the best of them; one that leaves more
+people alone can still come close to it, or pass it by a little: see that beside it.
 
 The last line is `RESULT` and JSON, a key for each number of people: `seconds`, `gap` (share of the bound that ours may miss),
 `memory_mb` (the most that the process held), `unmatched`, `unmatched_bound`, `one_way`, `exact`, `violations`, `blocking` (pairs who would
@@ -77,8 +78,11 @@ class Measured:
     blocking: int
 
 
-def measured(pairs: IndexedPairs, couples: Couples, *, places: Millionths, seconds: float, cpu: float) -> Measured:
-    """Judge a plan that anybody made: possible, at most so many partners, each couple once."""
+def measured(
+    pairs: IndexedPairs, couples: Couples, *, places: Millionths, seconds: float, cpu: float, one_way: int | None = None
+) -> Measured:
+    """Judge a plan that anybody made: possible, at most so many partners, each couple once. No more than ``one_way`` of its one-way
+    pairs count, the best of them: whoever takes more than need be must not look better for it."""
     one, other = (np.asarray(part, dtype=np.int32) for part in couples)
     known = edges_of(one, other, np.zeros(len(one), np.int64))
     w = pairs.value(known.u, known.v)
@@ -90,14 +94,14 @@ def measured(pairs: IndexedPairs, couples: Couples, *, places: Millionths, secon
             room[[u, v]] -= 1
             kept[k] = True
     plan = Edges(known.u[kept], known.v[kept], w[kept])
-    one_way = int((plan.w < -ONE_WAY_COST // 2).sum())
+    tier = np.sort(plan.w[plan.w < -ONE_WAY_COST // 2])[::-1] + ONE_WAY_COST
     bar = bars(pairs.size, plan, places=places, threshold=BOTH_GAIN)
     own = int(((plan.w > bar[plan.u]) & (plan.w > bar[plan.v])).sum())
     return Measured(
         seconds=seconds,
         cpu_seconds=cpu,
-        value=sum(plan.w.tolist()) + one_way * ONE_WAY_COST,
-        one_way=one_way,
+        value=sum(plan.w[plan.w >= -ONE_WAY_COST // 2].tolist()) + sum(tier[:one_way].tolist()),
+        one_way=len(tier),
         unmatched=int((degrees(plan, pairs.size) == 0).sum()),
         violations=len(one) - len(plan),
         blocking=pairs.exceeding(bar) - own,
@@ -123,7 +127,8 @@ def ours(people: int) -> tuple[dict[str, Any], Given]:
     found = check(pairs, places=cohort.places, waiting=waiting, couples=plan.couples, certificate=plan.certificate)
     verified = time.perf_counter() - started
     judged = measured(pairs, (plan.u, plan.v), places=cohort.places, seconds=proven, cpu=cpu)
-    bound = exact.upper_bound + int((exact.w < -ONE_WAY_COST // 2).sum()) * ONE_WAY_COST
+    needed = int((exact.w < -ONE_WAY_COST // 2).sum())
+    bound = exact.upper_bound + needed * ONE_WAY_COST
     strongest = pairs.strongest(each=BEST)
     own_bound = judged.value + plan.upper_bound - plan.value
     result = {
@@ -144,6 +149,7 @@ def ours(people: int) -> tuple[dict[str, Any], Given]:
         "exact_gap": (exact.upper_bound - exact.value) / bound,
         "share_of_bound": judged.value / bound,
         "bound": bound,
+        "needed": needed,
     }
     return result, Given(u=strongest.u, v=strongest.v, w=strongest.w, places=cohort.places)
 
@@ -264,7 +270,7 @@ def at(people: int, *, cap: float) -> dict[str, Any]:
             print(f"  {name:<24}{'–':>9}  nothing within {cap:.0f} processor seconds", flush=True)
             peers[name] = {"seconds": None}
             continue
-        judged = measured(pairs, done[0], places=given.places, seconds=done[1], cpu=done[2])
+        judged = measured(pairs, done[0], places=given.places, seconds=done[1], cpu=done[2], one_way=result["needed"])
         share = judged.value / bound
         rest = (judged.unmatched, judged.one_way, judged.violations, judged.blocking)
         line(name, judged.seconds, judged.cpu_seconds, share, *rest)
@@ -286,7 +292,7 @@ def at(people: int, *, cap: float) -> dict[str, Any]:
             f"{blocks['unmatched']} alone, at least {blocks['unmatched_bound']} in any plan",
             flush=True,
         )
-    return {name: value for name, value in result.items() if name != "bound"} | {"peers": peers}
+    return {name: value for name, value in result.items() if name not in {"bound", "needed"}} | {"peers": peers}
 
 
 def plot(results: dict[str, dict[str, Any]], path: Path) -> None:

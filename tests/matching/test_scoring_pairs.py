@@ -108,6 +108,10 @@ def assert_equal(problem: Problem, *, seed: int = 0) -> None:
         (others, values), (same_others, same_values) = dense.of(person), indexed.of(person)
         assert np.array_equal(others, same_others)
         assert np.array_equal(values, same_values)
+    low, high = u < v, dense.value(u, v)
+    for bar in (random.integers(-3_000_000, 900_000, problem.size), random.integers(0, 600_000, problem.size)):
+        above = low & (high != NEVER) & (high > bar[u]) & (high > bar[v])
+        assert indexed.exceeding(bar) == above.sum()
     for each in (0, 1, 2, 5):
         assert same(dense.strongest(each=each), indexed.strongest(each=each))
         for prices in (

@@ -32,7 +32,7 @@ def is_proven(cohort: Problem, found: Solution) -> None:
     assert (report.upper_bound, report.unmatched_bound) == (found.upper_bound, found.unmatched_bound)
 
 
-@cases(400)
+@cases(250)
 @given(problems(forcing=False), dice(9))
 def test_union_of_any_blocks_leaves_nobody_out_who_need_not_be_and_its_bound_holds(cohort: Problem, more: Dice) -> None:
     rounds = more.upto(2)
@@ -77,7 +77,9 @@ def test_part_of_a_large_cohort_is_the_same_as_looking_at_these_people_alone() -
     ):
         assert all(np.array_equal(getattr(one, part), getattr(other, part)) for part in "uvw")
     for person in range(0, len(people), 9):
-        assert all(np.array_equal(*both) for both in zip(apart.of(person), alone.of(person), strict=True))
+        (partners, w), (others, same) = apart.of(person), alone.of(person)
+        assert np.array_equal(partners, others)
+        assert np.array_equal(w, same)
 
 
 def test_split_puts_everybody_into_one_block_that_is_not_too_large_and_keeps_the_best_together() -> None:

@@ -22,7 +22,7 @@ def listed(found: object) -> list[tuple[int, int]]:
     return list(zip(found.u.tolist(), found.v.tolist(), strict=True))  # type: ignore[attr-defined]
 
 
-@cases(250)
+@cases(200)
 @given(problems(most=7, forcing=False))
 def test_with_floor_finds_the_highest_floor_that_leaves_nobody_more_alone_and_its_price(problem: Problem) -> None:
     found = with_floor(problem.pairs, places=problem.places, waiting=problem.waiting)
@@ -48,7 +48,7 @@ def test_a_floor_takes_value_from_the_best_for_the_worst_off() -> None:
     assert (found.floor, found.price, listed(found.floored)) == (40, 16, [(0, 2), (1, 3)])
 
 
-@cases(250)
+@cases(150)
 @given(problems(most=7, forcing=False), dice(8))
 def test_repairs_keep_every_rule_and_locked_ones_move_nobody(problem: Problem, more: Dice) -> None:
     size = len(problem.places)
@@ -125,7 +125,7 @@ def test_sticky_breaks_no_pair_for_less_than_the_bonus() -> None:
     assert listed(sticky(problem.pairs, start, **given_, bonus=0).made) == [(0, 2), (1, 3)]
 
 
-@cases(500)
+@cases(300)
 @given(problems(most=7, forcing=False), st.integers(0, 5))
 def test_blocking_pairs_are_those_who_would_both_gain_more_than_the_threshold(problem: Problem, threshold: int) -> None:
     plan = solve(problem.pairs, places=problem.places, waiting=problem.waiting).couples

@@ -80,7 +80,7 @@ def test_the_finish_leaves_out_no_couple_that_the_best_plan_needs(seed: int) -> 
     assert solution.exact
 
 
-@cases(100)
+@cases(60)
 @given(st.integers(0, 2**32))
 def test_solve_equals_an_integer_program_over_all_pairs(seed: int) -> None:
     problem = cohort(seed)

@@ -230,6 +230,22 @@ def test_compiled_code_plans_as_plain_code(monkeypatch: pytest.MonkeyPatch) -> N
     assert verdict(problem, large).faults == ()
 
 
+def test_compiled_code_runs_where_nothing_can_be_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    from services.matching.engine.solving import compiled
+
+    asked: list[bool] = []
+
+    def njit(*, cache: bool = False, **_options: object) -> Callable[[Callable[[], int]], Callable[[], int]]:
+        asked.append(cache)
+        if cache:
+            raise RuntimeError("cannot cache function: no locator available")
+        return lambda function: function
+
+    monkeypatch.setattr(compiled, "njit", njit)
+    assert compiled.kept(lambda: 7)() == 7
+    assert asked == [True, False]
+
+
 GOOD = plain(4, {(0, 1): 5, (2, 3): 7})
 ONES = np.ones(4, dtype=np.int64)
 
