@@ -292,7 +292,10 @@ def at(people: int, *, cap: float) -> dict[str, Any]:
             f"{blocks['unmatched']} alone, at least {blocks['unmatched_bound']} in any plan",
             flush=True,
         )
-    return {name: value for name, value in result.items() if name not in {"bound", "needed"}} | {"peers": peers}
+    return {name: value for name, value in result.items() if name not in {"bound", "needed"}} | {
+        "cap": cap,
+        "peers": peers,
+    }
 
 
 def plot(results: dict[str, dict[str, Any]], path: Path) -> None:
@@ -348,8 +351,9 @@ def table(results: dict[str, dict[str, Any]]) -> str:
             )
     for people, result in sorted(results.items(), key=lambda item: int(item[0])):
         exact = f", exact in {result['exact_cpu_seconds']:.1f} processor seconds" if result["exact"] else ""
+        capped = f"peers capped at {result['cap']:g} processor seconds"
         proven = f"gap {result['gap']:.4%} over all pairs{exact}; checked again in {result['verify_seconds']:.1f} s"
-        lines += ["", f"Ours at {int(people):,}: {proven}; {result['memory_mb']} MB; load {result['load']}."]
+        lines += ["", f"Ours at {int(people):,}: {proven}; {result['memory_mb']} MB; {capped}; load {result['load']}."]
     grows = exponent(results)
     if grows is not None:
         lines += ["", f"Ours grows like people to the {grows:.2f}."]

@@ -8,7 +8,7 @@ import pytest
 from chassis.clock import FixedClock
 from tests.conftest import ServiceDatabase
 from tests.matching.properties import DRAWN, declared
-from tests.matching.world import START, World
+from tests.matching.world import SETTINGS, START, World
 
 
 @pytest.fixture

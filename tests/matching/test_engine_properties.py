@@ -5,8 +5,7 @@ from dataclasses import replace
 
 import msgspec
 import numpy as np
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from services.matching.engine.frozen import Proof, near_bytes, proof_bytes
 from services.matching.engine.match import match

@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from scipy.optimize import Bounds, LinearConstraint, milp
 
 from services.matching.engine.solving.solve import solve
