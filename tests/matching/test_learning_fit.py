@@ -114,6 +114,16 @@ def test_fit_is_not_carried_away_when_everybody_says_the_same(useful: int) -> No
     assert table[100] < table[500] < table[990]  # dimmed or lifted, and still the models' order
 
 
+def test_fit_dims_the_models_and_never_turns_them_round() -> None:
+    """However often what was promised least is reported best."""
+    good, bad = (
+        Reported(chance=chance, aptness=1000, reported=reported, pair="a", learner="s")
+        for chance, reported in ((150, 1000), (950, 0))
+    )
+    table = table_of(fitted([replace(each, pair=str(number)) for number in range(1000) for each in (good, bad)]))
+    assert table[950] - table[150] > 200
+
+
 class TestCurve:
     @given(curves, st.integers(1, 1000))
     def test_goes_through_its_knots_and_leaves_something_of_every_chance(self, curve: tuple[int, ...], at: int) -> None:
