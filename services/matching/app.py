@@ -14,6 +14,7 @@ from contracts.matching import (
     BlockPerson,
     CancelMatching,
     ChangeRules,
+    CheckRules,
     CompareRuns,
     DeclinePair,
     DraftCohort,
@@ -28,6 +29,7 @@ from contracts.matching import (
     PlanRounds,
     PublishProposals,
     RankPeople,
+    ReadPassedOver,
     ReadRankings,
     ReadRunProof,
     RefitCalibration,
@@ -94,7 +96,7 @@ from services.matching.jobs.timed import (
     refit_calibrations,
 )
 from services.matching.reads.choices import explain_why_not, list_vetoes, read_rankings, suggest_partners
-from services.matching.reads.runs import compare_runs, read_run_proof
+from services.matching.reads.runs import check_rules, compare_runs, read_passed_over, read_run_proof
 from services.matching.store import current_facts
 
 app = build(
@@ -134,6 +136,8 @@ app = build(
         ShareFeedback: share_feedback,
     },
     queries={
+        CheckRules: check_rules,
+        ReadPassedOver: read_passed_over,
         ReadRunProof: read_run_proof,
         CompareRuns: compare_runs,
         SuggestPartners: suggest_partners,
