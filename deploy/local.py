@@ -18,7 +18,7 @@ import httpx
 
 from chassis.identity import DevelopmentIssuer
 from contracts.base import OWNERS
-from deploy.embedded import Child, ChildFailed, Infrastructure, embedded, free_port, start
+from deploy.embedded import Child, ChildFailed, Embedded, Infrastructure, embedded, free_port, start
 from deploy.mailbox import mail_server
 from deploy.places import ROOT, STATE
 from deploy.provision import SERVICES, ServiceDsns, service_dsns
@@ -52,6 +52,7 @@ class Platform:
     mail: Path
     smtp_url: str
     processes: dict[str, Child] = field(default_factory=dict)
+    broker_forgot: bool = False  # it was started again, and its topics are still to be made and filled
 
     @property
     def issuer(self) -> DevelopmentIssuer:
@@ -143,6 +144,25 @@ def attach(data_dir: Path) -> Platform:
         mail=Path(state["mail"]),
         smtp_url=state["smtp_url"],
     )
+
+
+def revive(running: Platform, *, say: Callable[[str], None] = lambda line: None) -> None:
+    """Start the database and the broker again when they have ended, at their old addresses, while the deployables wait for them.
+
+    What the broker forgot is queued again. ChildFailed or PlatformFailed when that did not work; calling again goes on where it ended.
+    """
+    infrastructure = running.infrastructure
+    assert isinstance(infrastructure, Embedded), "only who started them can start them again"
+    if not infrastructure.postgres.child.running():
+        infrastructure.postgres.start_again()
+        say("PostgreSQL had ended and is up again")
+    if not infrastructure.broker.child.running():
+        infrastructure.broker.start_again()
+        running.broker_forgot = True
+    if running.broker_forgot:
+        _prepare(infrastructure, running.secrets, say)
+        running.broker_forgot = False
+        say("the broker had ended and is up again")
 
 
 def wait_until_ready(

@@ -113,6 +113,8 @@ def _step(line: str) -> None:
 
 
 def _stay(running: Platform) -> None:
+    from deploy.local import revive
+
     console.print(f"\n[bold]Viceversa is up.[/bold] GraphiQL: {running.gateway_url}/graphql")
     console.print(f"  data and logs: {running.data_dir}")
     console.print(f"  a token:       viceversa token operator root --data '{running.data_dir}'")
@@ -121,8 +123,7 @@ def _stay(running: Platform) -> None:
     try:
         while True:
             time.sleep(0.5)
-            for child in running.infrastructure.children:
-                child.require_running("the platform was up")
+            revive(running, say=_step)
             for name, child in list(running.processes.items()):
                 if not child.running():
                     _start_again(running, name, restarted[name])

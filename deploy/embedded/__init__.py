@@ -22,6 +22,7 @@ __all__ = [
     "Broker",
     "Child",
     "ChildFailed",
+    "Embedded",
     "Infrastructure",
     "Postgres",
     "embedded",
@@ -42,13 +43,25 @@ class Infrastructure:
     postgres_admin_dsn: str
     kafka_bootstrap: str
     data_dir: Path
-    children: tuple[Child, ...] = ()
+
+
+@dataclass(frozen=True)
+class Embedded(Infrastructure):
+    """Infrastructure that this process started, and can start again."""
+
+    postgres: Postgres
+    broker: Broker
+
+    @property
+    def children(self) -> tuple[Child, ...]:
+        """Both processes as they are now."""
+        return (self.postgres.child, self.broker.child)
 
 
 @contextmanager
 def embedded(
     data_dir: Path, *, durable: bool = True, postgres_port: int | None = None, kafka_port: int | None = None
-) -> Iterator[Infrastructure]:
+) -> Iterator[Embedded]:
     """PostgreSQL and a broker on `data_dir` while the block runs; both are stopped gracefully at its end.
 
     `durable=False` makes commits faster and safe against everything but a power failure (tests, demo). Ports
@@ -59,11 +72,12 @@ def embedded(
     try:
         postgres = start_postgres(data_dir, postgres_port, durable=durable)
         try:
-            yield Infrastructure(
+            yield Embedded(
                 postgres_admin_dsn=postgres.admin_dsn,
                 kafka_bootstrap=broker.bootstrap,
                 data_dir=data_dir,
-                children=(postgres.child, broker.child),
+                postgres=postgres,
+                broker=broker,
             )
         finally:
             postgres.stop()
