@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import signal
 import socket
 import subprocess
 import sys
@@ -151,18 +152,36 @@ def revive(running: Platform, *, say: Callable[[str], None] = lambda line: None)
 
     What the broker forgot is queued again. ChildFailed or PlatformFailed when that did not work; calling again goes on where it ended.
     """
+    from deploy.topics import create  # a client of the broker, which is not needed as long as nothing ends
+
     infrastructure = running.infrastructure
     assert isinstance(infrastructure, Embedded), "only who started them can start them again"
     if not infrastructure.postgres.child.running():
         infrastructure.postgres.start_again()
         say("PostgreSQL had ended and is up again")
     if not infrastructure.broker.child.running():
-        infrastructure.broker.start_again()
         running.broker_forgot = True
+        with _standing_still(running):
+            infrastructure.broker.start_again()
+            create(infrastructure.kafka_bootstrap)
     if running.broker_forgot:
-        _prepare(infrastructure, running.secrets, say)
+        _prepare(infrastructure, running.secrets, say, broker_forgot=True)
         running.broker_forgot = False
         say("the broker had ended and is up again")
+
+
+@contextmanager
+def _standing_still(running: Platform) -> Iterator[None]:
+    """No deployable moves while the block runs. The embedded broker makes a topic for whoever asks, and when two ask at once, or one asks
+    while we make it, the topic begins twice: what was published in between is overwritten."""
+    deployables = [child for child in running.processes.values() if child.running()]
+    for child in deployables:
+        child.process.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for child in deployables:
+            child.process.send_signal(signal.SIGCONT)
 
 
 def wait_until_ready(
@@ -245,8 +264,11 @@ def _environment(running: Platform, name: str) -> dict[str, str]:
     }
 
 
-def _prepare(infrastructure: Infrastructure, made: Secrets, say: Callable[[str], None]) -> None:
+def _prepare(
+    infrastructure: Infrastructure, made: Secrets, say: Callable[[str], None], *, broker_forgot: bool = False
+) -> None:
     asked = {
+        "broker_forgot": broker_forgot,
         "admin_dsn": infrastructure.postgres_admin_dsn,
         "kafka": infrastructure.kafka_bootstrap,
         "password": made.database,

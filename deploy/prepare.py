@@ -44,14 +44,16 @@ def migrated(dsns: dict[str, ServiceDsns]) -> bool:
     return any(before.values())
 
 
-def prepare(admin_dsn: str, *, kafka: str, password: str, say: Callable[[str], None]) -> dict[str, ServiceDsns]:
-    """All of it, in order; `say` gets a line per step that did something."""
+def prepare(
+    admin_dsn: str, *, kafka: str, password: str, broker_forgot: bool = False, say: Callable[[str], None]
+) -> dict[str, ServiceDsns]:
+    """All of it, in order; `say` gets a line per step that did something. `broker_forgot`: although its topics are there."""
     started = time.monotonic()
     dsns = asyncio.run(provisioned(admin_dsn, password=password))
     had_data = migrated(dsns)
     created = create(kafka)
     say(f"databases and {len(created)} topics ready in {time.monotonic() - started:.1f} s")
-    if had_data and created:
+    if broker_forgot or (had_data and created):
         # The topics are new and the data is not: the broker has forgotten what was on its way.
         from deploy.contracts import specs
         from deploy.reconcile import reconcile
@@ -63,9 +65,9 @@ def prepare(admin_dsn: str, *, kafka: str, password: str, say: Callable[[str], N
 
 
 def main() -> int:
-    """Arguments come as JSON on standard input, since they hold passwords: {"admin_dsn", "kafka", "password"}."""
+    """Arguments come as JSON on standard input, since they hold passwords: {"admin_dsn", "kafka", "password", "broker_forgot"}."""
     chosen = json.load(sys.stdin)
-    prepare(chosen["admin_dsn"], kafka=chosen["kafka"], password=chosen["password"], say=print)
+    prepare(**chosen, say=print)
     return 0
 
 

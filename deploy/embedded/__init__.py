@@ -44,6 +44,11 @@ class Infrastructure:
     kafka_bootstrap: str
     data_dir: Path
 
+    @property
+    def children(self) -> tuple[Child, ...]:
+        """What this process started and has to look after: nothing."""
+        return ()
+
 
 @dataclass(frozen=True)
 class Embedded(Infrastructure):

@@ -182,11 +182,14 @@ class Drill:
                 else:
                     return "the relay had no session to kill"
             case Kind.DUPLICATE:
-                topic = f"viceversa.{fault.part}"
-                self.meddled.update(await meddling.duplicate(self.books, topic, random=self.random))
+                # Not while the broker starts: our own client would make its topics.
+                async with self._locks["broker"]:
+                    keys = await meddling.duplicate(self.books, f"viceversa.{fault.part}", random=self.random)
+                self.meddled.update(keys)
                 self._note(fault)
             case Kind.GARBAGE:
-                await meddling.garbage(self.books, f"viceversa.{fault.part}", random=self.random)
+                async with self._locks["broker"]:
+                    await meddling.garbage(self.books, f"viceversa.{fault.part}", random=self.random)
                 self._note(fault)
             case Kind.REORDER:
                 await self._reorder(stage, fault)
@@ -200,7 +203,8 @@ class Drill:
             self.meddled.add(UUID(somebody.person_id))
             self._note(fault)
             await self._rename(somebody, times=3)
-            await meddling.publish_newest_first(connection, self.books, fault.part, keys=[UUID(somebody.person_id)])
+            async with self._locks["broker"]:
+                await meddling.publish_newest_first(connection, self.books, fault.part, keys=[UUID(somebody.person_id)])
 
     async def _poison(self, stage: StubbornStage, fault: Fault) -> None:
         somebody = self.random.choice(list(stage.people.values()))

@@ -180,6 +180,7 @@ async def _consequences(books: Books, payloads: Iterable[tuple[str, bytes]]) -> 
     drafts = [
         each["agreement"]["pair_id"] for each in told.get(feedback.AgreementDrafted.WIRE, ()) if each["version"] == 1
     ]
+    agreements = {each["key"] for each in told.get(feedback.AgreementDrafted.WIRE, ())}
     signed = {
         each["agreement"]["pair_id"]
         for each in told.get(feedback.AgreementSigned.WIRE, ())
@@ -199,12 +200,14 @@ async def _consequences(books: Books, payloads: Iterable[tuple[str, bytes]]) -> 
         _followed("an agreement for each pair of which both said yes", dict.fromkeys(agreed, 1), Counter(drafts)),
         _followed("an active pair for each agreement that both signed", dict.fromkeys(signed, 1), Counter(active)),
         _followed("sessions in the tally of a pair", _rows(logged), _rows(tallied)),
-        _followed("messages about a drafted agreement", dict.fromkeys(drafts, 2), _rows(drafted)),
+        _followed("messages about a drafted agreement", dict.fromkeys(agreements, 2), _rows(drafted)),
         _followed("messages that ask for feedback", asked, _rows(requested)),
     ]
 
 
-_MESSAGES_OF = "SELECT substring(cause FROM '[0-9a-f-]{36}') AS pair_id, count(*) AS n FROM message WHERE occasion = $1 GROUP BY 1"
+_MESSAGES_OF = (
+    "SELECT substring(cause FROM '[0-9a-f-]{36}') AS pair_id, count(*) AS n FROM message WHERE occasion = $1 GROUP BY 1"
+)
 
 
 def _followed(what: str, expected: Mapping[str, int], found: Mapping[str, int]) -> Consequence:
