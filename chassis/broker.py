@@ -17,9 +17,18 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
-from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError, UnknownMemberIdError
+from aiokafka.errors import (
+    CommitFailedError,
+    IllegalGenerationError,
+    IllegalStateError,
+    KafkaError,
+    RebalanceInProgressError,
+    UnknownMemberIdError,
+)
+from aiokafka.structs import OffsetAndMetadata
 
 DEAD = ".dead"  # suffix of the topic that takes bytes which nobody can decode
+_TOUCH = b"touch"
 _LARGEST_BATCH = 512 * 1024
 _LARGEST_REQUEST = 1024 * 1024
 _BREATH = 256  # records read at a stretch, some milliseconds
@@ -107,10 +116,13 @@ class Publisher:
 
         A failed call may have published some: publish the same again, consumers drop what they know.
         """
+        await self._attempt(records)
+
+    async def _attempt(self, records: Sequence[Outgoing], *, everywhere: bool = False) -> None:
         try:
             producer = await self._started()
             async with asyncio.timeout(self._settings.request_timeout_ms / 1000 * 2):
-                lanes = await self._by_partition(producer, records)
+                lanes = await self._by_partition(producer, records, everywhere=everywhere)
                 async with asyncio.TaskGroup() as group:
                     for (topic, partition), lane in lanes.items():
                         group.create_task(_send_in_order(producer, topic, partition, lane))
@@ -119,6 +131,14 @@ class Publisher:
             self.reachable = False
             await self._abandon()
             raise BrokerAway(f"publishing to {self._settings.bootstrap} failed: {_first(error)!r}") from error
+
+    async def touch(self, topics: Sequence[str]) -> None:
+        """A tombstone of a key that nobody has, onto every partition of these topics; BrokerAway when that did not work.
+
+        Kafka compacts closed segments alone, and closes one when a record comes after its time: on a partition that nobody writes to,
+        what was erased would stay for ever. Consumers pass tombstones over, and compaction takes these away, too.
+        """
+        await self._attempt([Outgoing(topic, _TOUCH, None, []) for topic in topics], everywhere=True)
 
     async def ping(self, *, within: float = 3.0) -> bool:
         """Whether the broker answers now, within some seconds."""
@@ -175,11 +195,13 @@ class Publisher:
             return self._producer
 
     async def _by_partition(
-        self, producer: AIOKafkaProducer, records: Sequence[Outgoing]
+        self, producer: AIOKafkaProducer, records: Sequence[Outgoing], *, everywhere: bool
     ) -> dict[tuple[str, int], list[Outgoing]]:
         partitions = {
             topic: sorted(await producer.partitions_for(topic)) for topic in {record.topic for record in records}
         }
+        if everywhere:
+            return {(record.topic, number): [record] for record in records for number in partitions[record.topic]}
         # As librdkafka's `consistent` partitioner does. The client's own default is computed in Python, for 20 µs a key.
         lanes: dict[tuple[str, int], list[Outgoing]] = defaultdict(list)
         for record in records:
@@ -236,6 +258,7 @@ class _Batch(Generic[Message]):
     first: Mapping[TopicPartition, int]
     next: Mapping[TopicPartition, int]
     messages: Sequence[Message]
+    member: tuple[str, int] = ("", 0)  # who we were in the group when this was fetched
 
 
 @dataclass
@@ -255,6 +278,7 @@ class Subscription(Generic[Message]):
     # Seconds to wait for more once something came: a transaction costs the same for one fact as for fifty.
     linger: float = 0.0
     joined: bool = False
+    assignments: int = 0  # how often the group has given us partitions
     postponed: int = 0  # how often the batch in hand has been put off
     busy_since: float | None = None  # monotonic; None while waiting for records
     heartbeat: float = field(default_factory=time.monotonic)
@@ -306,6 +330,7 @@ class Subscription(Generic[Message]):
 
     async def _fetch(self, consumer: AIOKafkaConsumer) -> _Batch[Message]:
         fetched: dict[TopicPartition, list[Any]] = await consumer.getmany(timeout_ms=250, max_records=self.most)
+        member = self._member(consumer)
         room = self.most - sum(map(len, fetched.values()))
         if fetched and self.linger and room > 0:
             await self._wait(self.linger)
@@ -319,7 +344,8 @@ class Subscription(Generic[Message]):
             if number % _BREATH == 0:
                 await asyncio.sleep(0)  # others have their turn
         first = {partition: records[0].offset for partition, records in fetched.items()}
-        return _Batch(first, {partition: records[-1].offset + 1 for partition, records in fetched.items()}, messages)
+        ends = {partition: records[-1].offset + 1 for partition, records in fetched.items()}
+        return _Batch(first, ends, messages, member)
 
     async def _consume(self, consumer: AIOKafkaConsumer) -> None:
         ahead: asyncio.Task[_Batch[Message]] | None = None
@@ -336,8 +362,9 @@ class Subscription(Generic[Message]):
                     await self._commit(consumer, batch)
                 else:
                     # Not cancelled: what it has fetched would be neither here nor there. Both are fetched again, in order.
-                    _rewind(consumer, (await ahead).first)
-                    _rewind(consumer, batch.first)
+                    for fetched in (await ahead, batch):
+                        if self._is_still_member(consumer, fetched):
+                            _rewind(consumer, fetched.first)
                     ahead = None
         finally:
             if ahead is not None:
@@ -360,11 +387,37 @@ class Subscription(Generic[Message]):
         return True
 
     async def _commit(self, consumer: AIOKafkaConsumer, batch: _Batch[Message]) -> None:
-        try:
-            await consumer.commit(dict(batch.next))
-        except (CommitFailedError, IllegalStateError, UnknownMemberIdError) as error:
-            # The partitions moved while we worked: whoever has them now sees the batch again and drops what it knows.
-            log.info("consumer.commit_superseded", group=self.group, error=str(error))
+        """Tell the group how far we are, as the member that we were when the batch was fetched, and as nobody else.
+
+        The client's own commit goes on trying after the group has forgotten us, and then without a name: a broker that lost its memory
+        takes that, and takes our old offsets for some of its own, whose facts nobody would ever read.
+        """
+        offsets = {partition: OffsetAndMetadata(offset, "") for partition, offset in batch.next.items()}
+        coordinator = consumer._coordinator  # noqa: SLF001
+        while self._is_still_member(consumer, batch):
+            try:
+                await coordinator.ensure_coordinator_known()
+                if self._is_still_member(consumer, batch):
+                    await coordinator._do_commit_offsets(None, offsets)  # noqa: SLF001
+                    return
+            except (CommitFailedError, IllegalGenerationError, RebalanceInProgressError, UnknownMemberIdError) as error:
+                # The partitions moved while we worked: whoever has them now sees the batch again and drops what it knows.
+                log.info("consumer.commit_superseded", group=self.group, error=str(error))
+                return
+            except KafkaError as error:
+                if not error.retriable:
+                    raise
+                if self._stopping.is_set():
+                    return
+                await self._wait(0.1)
+        log.info("consumer.commit_outdated", group=self.group)
+
+    def _is_still_member(self, consumer: AIOKafkaConsumer, batch: _Batch[Message]) -> bool:
+        return batch.member[0] != "" and batch.member == self._member(consumer)
+
+    def _member(self, consumer: AIOKafkaConsumer) -> tuple[str, int]:
+        """Who we are in the group: our name there, and the how-manieth time it gave us partitions."""
+        return consumer._coordinator.member_id, self.assignments  # noqa: SLF001
 
     async def _wait(self, seconds: float) -> None:
         try:
@@ -382,6 +435,7 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
         self._subscription.joined = True
+        self._subscription.assignments += 1
         log.info("consumer.assigned", group=self._subscription.group, partitions=len(assigned))
 
 

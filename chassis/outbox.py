@@ -51,6 +51,7 @@ SELECT seq, topic, key::text, payload, fact_id::text, wire, occurred_at::text, t
 FROM (SELECT seq FROM unpublished WHERE seq <> ALL($2::bigint[]) ORDER BY seq LIMIT $1) AS next JOIN outbox USING (seq) ORDER BY seq
 """
 _OLDEST = "SELECT recorded_at FROM outbox WHERE seq = (SELECT min(seq) FROM unpublished)"
+_TOPICS = "SELECT DISTINCT topic FROM outbox"
 _MARK = "DELETE FROM unpublished WHERE seq = ANY($1::bigint[])"
 _PRUNE = sa.text(
     "DELETE FROM outbox WHERE seq IN (SELECT seq FROM outbox WHERE recorded_at < clock_timestamp() - make_interval(days => :days) "
@@ -163,6 +164,9 @@ class Relay:
     poll_seconds: float = 0.5
     linger: float = 0.01  # seconds to wait for more once something came
     batch: int = _BATCH
+    # Seconds until every partition gets a sign of life (see Publisher.touch): after it became active, and from then on.
+    touch_after: float = 600.0
+    touch_every: float = 6 * 3600.0
     active: bool = False
     heartbeat: float = field(default_factory=time.monotonic)
     oldest_seconds: float = 0.0  # age of the oldest unpublished fact when it was last looked at
@@ -226,8 +230,12 @@ class Relay:
         await connection.add_listener(_CHANNEL, lambda *_: woken.set())
         self.active = True
         log.info("relay.active")
+        touch_at = time.monotonic() + self.touch_after
         while True:
             woken.clear()
+            if time.monotonic() >= touch_at:
+                await self.publisher.touch([row["topic"] for row in await connection.fetch(_TOPICS)])
+                touch_at = time.monotonic() + self.touch_every
             await self._measure_age(connection)
             sent = await self._publish_all(connection)
             self._failures = 0

@@ -35,8 +35,10 @@ class Kept:
     wires: tuple[type[Event], ...]
     version: str = "version"
     partial: bool = False
+    where: str = "true"
 
 
+_REAL = "NOT mailbox"  # an organization's admins have rows of their own, made from its address book
 _ORGANIZATIONS = (profiles.OrganizationRegistered, profiles.OrganizationUpdated)
 _COHORTS = (matching.CohortOpened, matching.CohortAdvanced)
 _PAIRS = (
@@ -71,8 +73,8 @@ KEPT = (
     Kept("feedback", "person", "person_id", (profiles.ProfileUpdated,)),
     Kept("feedback", "pair", "pair_id", _PAIRS, partial=True),  # from the day on that both said yes
     Kept("notifications", "organization", "organization_id", _ORGANIZATIONS),
-    Kept("notifications", "person", "person_id", (profiles.ProfileUpdated,), version="profile_version"),
-    Kept("notifications", "person", "person_id", (profiles.ContactChanged,), version="contact_version"),
+    Kept("notifications", "person", "person_id", (profiles.ProfileUpdated,), version="profile_version", where=_REAL),
+    Kept("notifications", "person", "person_id", (profiles.ContactChanged,), version="contact_version", where=_REAL),
     Kept("notifications", "cohort", "cohort_id", _COHORTS),
     Kept("notifications", "pair", "pair_id", _PAIRS),
     Kept("notifications", "meeting", "session_id", _SESSIONS),
@@ -160,7 +162,9 @@ async def _consumer(books: Books, name: str) -> Consumer:
 
 async def _mirror(books: Books, kept: Kept) -> Mirror:
     async with books.open(kept.service) as connection:
-        rows = await connection.fetch(f"SELECT {kept.key} AS key, {kept.version} AS version FROM {kept.table}")
+        rows = await connection.fetch(
+            f"SELECT {kept.key} AS key, {kept.version} AS version FROM {kept.table} WHERE {kept.where}"
+        )
     # Version 0: the row was made for something else and waits for its first fact.
     versions = {UUID(str(row["key"])): row["version"] for row in rows if row["version"]}
     name = f"{kept.service}.{kept.table}.{kept.version}"

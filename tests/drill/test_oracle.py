@@ -106,7 +106,11 @@ class TestJudge:
                 Fault.OUT_OF_ORDER,
                 "stands at 2 instead of 3",
             ),
-            (lambda: replace(SOUND, differences=(Difference("people", "a", 3, 3),)), Fault.DOUBLE, "not what its fact says"),
+            (
+                lambda: replace(SOUND, differences=(Difference("people", "a", 3, 3),)),
+                Fault.DOUBLE,
+                "not what its fact says",
+            ),
             (
                 lambda: replace(SOUND, consequences=(Consequence("an agreement", {PAIR: 1}, {}),)),
                 Fault.LOST,
@@ -142,7 +146,11 @@ class TestJudge:
                 Fault.OUT_OF_ORDER,
                 "the last record of its key",
             ),
-            (lambda: replace(SOUND, unpublished={"profiles": 2}), Fault.LOST, "2 facts of profiles were never published"),
+            (
+                lambda: replace(SOUND, unpublished={"profiles": 2}),
+                Fault.LOST,
+                "2 facts of profiles were never published",
+            ),
             (lambda: replace(SOUND, parked={"feedback": 1}), Fault.LOST, "parked in feedback for good"),
         ],
     )
