@@ -29,7 +29,7 @@ LARGEST_FACT = (
     900_000  # bytes; brokers refuse records above 1 MB by default, and a refused record would block all others
 )
 _CHANNEL = "outbox"
-_RELAY_LOCK = 0x5669_6F62
+RELAY_LOCK = 0x5669_6F62  # whoever holds it in a service's database publishes its outbox, and nobody else
 _EMIT_LOCK = 0x5669_6F63
 _BATCH = 4_000
 _PRUNED_AT_ONCE = 5_000
@@ -221,7 +221,7 @@ class Relay:
 
     async def _serve(self, connection: asyncpg.Connection[Any]) -> None:
         await connection.execute(f"SET ROLE {self.service}_system")
-        while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", _RELAY_LOCK):
+        while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", RELAY_LOCK):
             self._failures = 0
             self.heartbeat = time.monotonic()
             if await self._wait(self.poll_seconds):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import secrets
@@ -53,7 +54,6 @@ class Platform:
     mail: Path
     smtp_url: str
     processes: dict[str, Child] = field(default_factory=dict)
-    broker_forgot: bool = False  # it was started again, and its topics are still to be made and filled
 
     @property
     def issuer(self) -> DevelopmentIssuer:
@@ -150,24 +150,35 @@ def attach(data_dir: Path) -> Platform:
 def revive(running: Platform, *, say: Callable[[str], None] = lambda line: None) -> None:
     """Start the database and the broker again when they have ended, at their old addresses, while the deployables wait for them.
 
-    What the broker forgot is queued again. ChildFailed or PlatformFailed when that did not work; calling again goes on where it ended.
+    What the broker forgot is queued again. ChildFailed or PlatformFailed when that did not work; calling again tries again.
     """
-    from deploy.topics import create  # a client of the broker, which is not needed as long as nothing ends
-
     infrastructure = running.infrastructure
     assert isinstance(infrastructure, Embedded), "only who started them can start them again"
     if not infrastructure.postgres.child.running():
         infrastructure.postgres.start_again()
         say("PostgreSQL had ended and is up again")
     if not infrastructure.broker.child.running():
-        running.broker_forgot = True
-        with _standing_still(running):
-            infrastructure.broker.start_again()
-            create(infrastructure.kafka_bootstrap)
-    if running.broker_forgot:
-        _prepare(infrastructure, running.secrets, say, broker_forgot=True)
-        running.broker_forgot = False
+        asyncio.run(_bring_broker_back(running, infrastructure, say))
         say("the broker had ended and is up again")
+
+
+async def _bring_broker_back(running: Platform, infrastructure: Embedded, say: Callable[[str], None]) -> None:
+    import asyncpg  # these are not needed as long as nothing ends
+
+    from deploy.reconcile import relays_held
+    from deploy.topics import create
+
+    try:
+        async with relays_held({name: dsn.app for name, dsn in running.dsns.items()}):
+            with _standing_still(running):
+                infrastructure.broker.start_again()
+                create(infrastructure.kafka_bootstrap)
+            await asyncio.to_thread(_prepare, infrastructure, running.secrets, say, broker_forgot=True)
+    except BaseException as error:
+        infrastructure.broker.kill()  # half of this is worse than nothing: newer facts would go out before older ones
+        if isinstance(error, OSError | TimeoutError | asyncpg.PostgresError | asyncpg.InterfaceError):
+            raise PlatformFailed(f"the broker is not back, because the database does not answer: {error!r}") from error
+        raise
 
 
 @contextmanager

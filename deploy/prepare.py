@@ -14,7 +14,7 @@ from collections.abc import Callable
 import asyncpg
 
 from chassis.database import migrate, newest_revision
-from deploy.provision import SERVICES, ServiceDsns, provision
+from deploy.provision import SERVICES, ServiceDsns, provision, service_dsns
 from deploy.topics import create
 
 
@@ -47,21 +47,32 @@ def migrated(dsns: dict[str, ServiceDsns]) -> bool:
 def prepare(
     admin_dsn: str, *, kafka: str, password: str, broker_forgot: bool = False, say: Callable[[str], None]
 ) -> dict[str, ServiceDsns]:
-    """All of it, in order; `say` gets a line per step that did something. `broker_forgot`: although its topics are there."""
+    """All of it, in order; `say` gets a line per step that did something. `broker_forgot`: the databases
+    are in order, and only what was on its way has to be made good."""
+    if broker_forgot:
+        dsns = {name: service_dsns(admin_dsn, service=name, password=password) for name in SERVICES}
+        create(kafka)
+        queue_again(dsns, say=say)
+        return dsns
     started = time.monotonic()
     dsns = asyncio.run(provisioned(admin_dsn, password=password))
     had_data = migrated(dsns)
     created = create(kafka)
     say(f"databases and {len(created)} topics ready in {time.monotonic() - started:.1f} s")
-    if broker_forgot or (had_data and created):
+    if had_data and created:
         # The topics are new and the data is not: the broker has forgotten what was on its way.
-        from deploy.contracts import specs
-        from deploy.reconcile import reconcile
-
-        for found in asyncio.run(reconcile({name: dsn.app for name, dsn in dsns.items()}, specs=specs())):
-            if found.requeued:
-                say(f"{found.owner}: {found.requeued} of {found.checked} kept facts will be published again")
+        queue_again(dsns, say=say)
     return dsns
+
+
+def queue_again(dsns: dict[str, ServiceDsns], *, say: Callable[[str], None]) -> None:
+    """Publish again what consumers have not confirmed, under the same ids."""
+    from deploy.contracts import specs
+    from deploy.reconcile import reconcile
+
+    for found in asyncio.run(reconcile({name: dsn.app for name, dsn in dsns.items()}, specs=specs())):
+        if found.requeued:
+            say(f"{found.owner}: {found.requeued} of {found.checked} kept facts will be published again")
 
 
 def main() -> int:

@@ -134,7 +134,7 @@ def _revive(running: Platform, before: list[float]) -> None:
     """Bring the database and the broker back when they have ended; PlatformFailed when that is of no use."""
     from deploy.local import PlatformFailed, revive
 
-    if all(child.running() for child in running.infrastructure.children) and not running.broker_forgot:
+    if all(child.running() for child in running.infrastructure.children):
         return
     _not_too_often(before, "PostgreSQL or the broker", running.infrastructure.children[0].last_words)
     try:

@@ -15,13 +15,12 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
 from chassis.identity import internal_token
-from chassis.outbox import cloud_event
+from chassis.outbox import RELAY_LOCK, cloud_event
 from contracts.base import Actor, Role
 from tests.drill.ledger import Books
 from tests.drill.target import Target
 from tests.probes import Topics
 
-_RELAY_LOCK = 0x5669_6F62  # the relay's own, see chassis.outbox
 _HOLD_WITHIN = 10.0
 _OPERATOR = Actor(roles=(Role.OPERATOR,), subject="drill")
 
@@ -83,7 +82,7 @@ async def relay_held(books: Books, service: str) -> AsyncIterator[asyncpg.Connec
     """The service's relay waits while the block runs: we have its lock."""
     async with books.open(service) as connection:
         async with asyncio.timeout(_HOLD_WITHIN):
-            while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", _RELAY_LOCK):
+            while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", RELAY_LOCK):
                 await end_relay(books, service)
                 await asyncio.sleep(0.01)
         yield connection

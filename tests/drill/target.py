@@ -137,7 +137,9 @@ class EmbeddedTarget:
     def revive(self, part: str) -> None:
         """Start what was killed."""
         if part not in (DATABASE, BROKER):
-            with self._one_at_a_time:  # as one keeper would: what starts while the broker does would make topics of its own
+            with (
+                self._one_at_a_time
+            ):  # as one keeper would: what starts while the broker does would make topics of its own
                 if not self._child(part).running():
                     self.running.start(part)
             return
