@@ -34,7 +34,8 @@ from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
 
 from benchmarks.ground import SERVICE, Ground, fact, ground, place, run
-from chassis.broker import Incoming, Outgoing, Publisher, Subscription
+from chassis.broker import Incoming, Outgoing, Publisher
+from chassis.consuming import Subscription
 from chassis.database import Transaction, connect
 from chassis.inbox import Inbox, Received, Unreadable
 from chassis.outbox import cloud_event
@@ -159,7 +160,7 @@ class Bench:
             watch.begin()
             return read(record)
 
-        subscription = Subscription[Any](self.ground.broker, f"group-{uuid4()}", (self.topic,), first, take)
+        subscription = Subscription[Any](self.ground.broker, f"group-{uuid4()}", (self.topic,), first, take, lanes=2)
         running = asyncio.create_task(subscription.run())
         rate = await watch.rate()
         subscription.stop()

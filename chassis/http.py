@@ -6,7 +6,6 @@ import asyncio
 import random
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import msgspec
 import sqlalchemy as sa
@@ -17,10 +16,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from chassis import replay, telemetry
-from chassis.broker import Postponed
+from chassis.consuming import Postponed
 from chassis.database import revisions
 from chassis.failures import is_away, is_transient
 from chassis.identity import TokenRefused, internal_actor
+from chassis.running import Running, ask, execute
 from chassis.wire import Problems, encode_recorded, problem_of
 from contracts.base import (
     SYSTEM,
@@ -36,9 +36,6 @@ from contracts.base import (
     queries,
 )
 from contracts.errors import Invalid, Problem, Refusal
-
-if TYPE_CHECKING:
-    from chassis.service import Running
 
 STALLED = 120.0  # seconds that a batch or the relay may take before we call ourselves stuck
 _LARGEST_BODY = 16 * 1024 * 1024
@@ -77,8 +74,6 @@ async def take_command(request: Request) -> Response:
 
 async def take_query(request: Request) -> Response:
     """POST /queries/{wire}: a private read."""
-    from chassis.service import ask
-
     running = _running(request)
     wire = request.path_params["wire"]
     try:
@@ -161,8 +156,6 @@ async def administer(request: Request) -> Response:
 
 
 async def _execute_with_retries(running: Running, command: Command, actor: Actor) -> list[Recorded]:
-    from chassis.service import execute
-
     for attempt in range(_TRIES - 1):
         try:
             return await execute(running.spec, running.database, command, actor=actor)

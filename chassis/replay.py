@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import sqlalchemy as sa
 import structlog
@@ -17,11 +17,9 @@ from chassis import outbox
 from chassis.broker import BrokerSettings
 from chassis.database import Database, Transaction
 from chassis.inbox import project_latest
+from chassis.running import Running, Spec
 from contracts.base import SYSTEM, Event, Undecodable, UnknownType, facts
 from contracts.errors import Conflict, Invalid
-
-if TYPE_CHECKING:
-    from chassis.service import Running, Spec
 
 _BATCH = 2_000
 # The embedded broker counts the last batch of a partition as one record, however many are in it: so after the end we read on

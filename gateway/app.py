@@ -136,6 +136,7 @@ PROJECTIONS: dict[Projection, tuple[type[Event], ...]] = {
         matching.PairEnded,
     ),
     handlers.project_round_plans: (matching.RoundPlanned,),
+    handlers.project_calibrations: (matching.CalibrationChanged,),
     handlers.project_agreements: (feedback.AgreementDrafted, feedback.AgreementSigned),
     handlers.project_agendas: (feedback.AgendaChanged,),
     handlers.project_sessions: (
@@ -166,6 +167,7 @@ def create_app() -> ServiceApp:
         settings=SETTINGS,
         tables=READ_MODEL,
         linger=0.1,  # whoever wrote reads their own writes at once; for the others a tenth of a second is soon enough
+        lanes=2,  # while the database works on one batch, Python works on another
         routes=[
             Route("/", gateway.landing),
             Route("/unsubscribe/{token}", gateway.unsubscribe, methods=["GET", "POST"]),

@@ -16,6 +16,7 @@ from uuid import UUID
 from contracts.base import Actor, Role
 from contracts.feedback import Feedback, Introduction, IntroductionStatus
 from contracts.matching import (
+    Calibration,
     Cohort,
     CohortStatus,
     Direction,
@@ -64,6 +65,14 @@ class OrganizationSight(StrEnum):
     OPERATOR = "operator"
     INSIDE = "inside"  # one of its people
     OUTSIDE = "outside"  # people and admins of other organizations
+
+
+class CalibrationSight(StrEnum):
+    """Through which eyes a calibration is seen; people do not see it."""
+
+    ADMIN = "admin"  # of the organization whose it is
+    SHARER = "sharer"  # an admin of an organization that shares: the shared one
+    OPERATOR = "operator"
 
 
 ASKED_STATUSES = frozenset({PairStatus.PROPOSED, PairStatus.HALF_ACCEPTED})
@@ -198,6 +207,19 @@ ROUND_PLAN: Mapping[str, frozenset[CohortSight]] = {
     "error": _RUNNERS,
 }
 
+_TEACHERS = frozenset(CalibrationSight)
+
+CALIBRATION: Mapping[str, frozenset[CalibrationSight]] = {
+    "id": _TEACHERS,
+    "shared": _TEACHERS,
+    "shares": _TEACHERS,
+    "organization": _TEACHERS,
+    "in_use": _TEACHERS,
+    "versions": _TEACHERS,
+    "latest_fit": _TEACHERS,
+    "changed_at": _TEACHERS,
+}
+
 _OFFICE = frozenset({OrganizationSight.ADMIN, OrganizationSight.OPERATOR})
 _HOUSE = _OFFICE | {OrganizationSight.INSIDE}
 
@@ -276,6 +298,15 @@ def organization_sight(viewer: Actor, organization_id: UUID) -> OrganizationSigh
     return OrganizationSight.OUTSIDE
 
 
+def calibration_sight(viewer: Actor, calibration: Calibration) -> CalibrationSight | None:
+    """Through which eyes this viewer sees the calibration; None: not at all."""
+    if viewer.is_a(Role.OPERATOR):
+        return CalibrationSight.OPERATOR
+    if not any(viewer.administers(each) for each in calibration.organizations):
+        return None
+    return CalibrationSight.SHARER if calibration.organization_id is None else CalibrationSight.ADMIN
+
+
 def cohort_sight(viewer: Actor, cohort: Cohort) -> CohortSight | None:
     """Through which eyes this viewer sees the cohort; None: not at all."""
     partner = any(each.organization_id == viewer.organization_id for each in cohort.partners)
@@ -310,6 +341,12 @@ def may_read_direction(
     if viewer.person_id == owner_id or (organization_id is not None and viewer.administers(organization_id)):
         return True
     return sight is PairSight.WORKING or (sight is PairSight.ASKED and opted)
+
+
+def suggestion_sight(tier: Tier, opted: frozenset[ProposedField]) -> tuple[PairSight, frozenset[ProposedField]]:
+    """How a suggested partner is seen: as in an open proposal, but what somebody shows to proposed partners is shown only to those
+    who are: to everybody else of the cohort they are LISTED, and a suggestion opens no door that a proposal would."""
+    return PairSight.ASKED, opted if tier in {Tier.PROPOSED, Tier.MATCHED} else frozenset()
 
 
 def may_read_grounds(sight: PairSight, opted: frozenset[ProposedField]) -> bool:

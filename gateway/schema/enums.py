@@ -147,6 +147,26 @@ DESCRIBED: Mapping[type[Enum], tuple[str, str, Mapping[str, str]]] = {
             "OUT_OF_OFFICE": "The person is away.",
         },
     ),
+    matching.WhyNotCode: (
+        "WhyNotCode",
+        "Why two people are not together.",
+        {
+            "POSSIBLE": "Nothing speaks against it.",
+            "PAIRED": "They are, or were, proposed to each other in this cohort.",
+            "KEPT_APART": "A wish, or a rule about what only the other one may tell. Which one is not shown.",
+            "VETOED": "An organizer vetoed the pair. Only organizers learn it.",
+            "RULE": "Required rules of the cohort, see `rules`.",
+            "ROLES": "By their roles, neither could teach the other.",
+            "NOT_AVAILABLE": "One of them takes no part at the moment.",
+            "INCOMPLETE_PROFILE": "A profile lacks what matching needs.",
+            "OUT_OF_OFFICE": "Away when the cohort starts.",
+            "NOT_READ": "What one of them wrote is not understood yet; ask again in a moment.",
+            "NOTHING_TO_TEACH": "No offer of the one meets a need of the other, in either direction.",
+            "NO_PLACE": "One of them has, or is promised, as many partners as they take.",
+            "BETTER_ELSEWHERE": "The run found more in other pairs; `why` names the price of the other's place.",
+            "OWN_IS_BETTER": "The partner that the run found is worth at least as much.",
+        },
+    ),
     matching.RuleKind: (
         "RuleKind",
         "The rules that a cohort can require or prefer.",
@@ -258,6 +278,15 @@ DESCRIBED: Mapping[type[Enum], tuple[str, str, Mapping[str, str]]] = {
             "DECLINED": "The third person said no.",
             "MADE": "The introduction was made.",
             "CLOSED": "The receiver said what came of it.",
+        },
+    ),
+    matching.FitOutcome: (
+        "FitOutcome",
+        "What an attempt to learn from feedback came to.",
+        {
+            "TOO_FEW": "Too little was reported to learn from.",
+            "NO_BETTER": "Nothing was better than what is in use, beyond noise, on pairs that it had not seen.",
+            "ADOPTED": "A new version, in use from then on.",
         },
     ),
     matching.Keep: (

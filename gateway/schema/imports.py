@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
 from contracts import profiles
+from gateway.schema.context import Info
+from gateway.schema.describing import field
+
+if TYPE_CHECKING:
+    from gateway.schema.choices import Ranking
+
+LazyRanking = Annotated["Ranking", strawberry.lazy("gateway.schema.choices")]
 
 
 @strawberry.type(description="One wrong cell of a file.")
@@ -61,3 +69,9 @@ def import_report(state: profiles.ImportReport) -> ImportReport:
 class PersonExport:
     exported_at: datetime = strawberry.field(description="When.")
     json: str = strawberry.field(description="The data as JSON text, ready to be saved.")
+
+    @field("Whom the viewer ranked, by cohort; null while the service that keeps it does not answer.")
+    async def rankings(self, info: Info) -> list[LazyRanking] | None:
+        from gateway.schema.choices import all_rankings
+
+        return await all_rankings(info)

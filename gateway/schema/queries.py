@@ -8,34 +8,44 @@ from uuid import UUID
 import strawberry
 from graphql import GraphQLError
 
-from contracts import feedback as feedback_contract
-from contracts import matching as matching_contract
-from contracts import profiles as profiles_contract
+from contracts import feedback as feedback_contract, matching as matching_contract, profiles as profiles_contract
 from contracts.base import Query as PrivateRead
 from contracts.errors import Refusal as ContractRefusal
 from contracts.matching import CohortStatus
 from gateway.platform import OwnerAway
-from gateway.schema import cohorts as cohort_types
-from gateway.schema import comparing, imports
-from gateway.schema import inbox as inbox_types
-from gateway.schema import pairs as pair_types
-from gateway.schema import people as people_types
-from gateway.schema import rounds as round_types
-from gateway.schema import sessions as session_types
+from gateway.schema import (
+    choices as choice_types,
+    cohorts as cohort_types,
+    comparing,
+    imports,
+    inbox as inbox_types,
+    learning as learning_types,
+    pairs as pair_types,
+    people as people_types,
+    rounds as round_types,
+    sessions as session_types,
+)
 from gateway.schema.context import Id, Info, the_id
 from gateway.schema.describing import field
 from gateway.schema.finding import find
-from gateway.schema.mutations import carrying, results
+from gateway.schema.mutations import carrying, choices as choosing, results
 from gateway.schema.mutations.carrying import InputIsWrong
 from gateway.schema.mutations.profiles import file_bytes, own_organization
 from gateway.schema.paging import LARGEST_PAGE, After, Connection, First, Node, asked, connection
 from gateway.schema.platform import PlatformInfo, platform_info
-from gateway.schema.refusals import Refused, needs_a_person, refused
+from gateway.schema.refusals import NotFound, Refused, needs_a_person, refused
 
 AnswerT = TypeVar("AnswerT")
 NO_IMPORT = UUID(int=0)  # a dry run leaves nothing behind that an id could find
 
 Ids = Annotated[list[strawberry.ID], strawberry.argument(description="The ids, at most 100.")]
+CohortId = Annotated[strawberry.ID, strawberry.argument(description="The cohort.")]
+MostSuggested = Annotated[int, strawberry.argument(description="How many at most: 1 to 20.")]
+OtherPerson = Annotated[strawberry.ID, strawberry.argument(description="The other participant.")]
+AboutWhom = Annotated[
+    strawberry.ID | None,
+    strawberry.argument(description="For organizers: about whom of the two; left out: the viewer."),
+]
 RunId = Annotated[strawberry.ID, strawberry.argument(description="A completed match run.")]
 OtherRunId = Annotated[strawberry.ID, strawberry.argument(description="Another one of the same cohort.")]
 FileName = Annotated[str, strawberry.argument(description="The file's name, for the report.")]
@@ -43,6 +53,7 @@ Content = Annotated[str, strawberry.argument(description="The file's bytes in ba
 OrganizationId = Annotated[
     strawberry.ID | None, strawberry.argument(description="The organization; left out: the viewer's.")
 ]
+SharedOne = Annotated[bool, strawberry.argument(description="True: the one among organizations instead.")]
 CohortStatuses = Annotated[
     list[CohortStatus] | None, strawberry.argument(description="Only cohorts in one of these states.")
 ]
@@ -148,10 +159,76 @@ class Query:
         answer = await ask(info, query, matching_contract.RunComparison)
         return comparing.comparison(answer) if isinstance(answer, matching_contract.RunComparison) else answer
 
+    @field(
+        "Who would suit the viewer in a cohort, with reasons, from its opening until it wraps up. By a person who takes part. Computed "
+        "as it is asked for, and never kept here."
+    )
+    async def suggestions(
+        self, info: Info, cohort_id: CohortId, first: MostSuggested = 5
+    ) -> choosing.SuggestionsPayload:
+        if info.context.viewer.person_id is None:
+            return needs_a_person()
+        query = matching_contract.SuggestPartners(cohort_id=the_id(cohort_id, path="cohortId"), first=first)
+        answer = await ask(info, query, matching_contract.Suggestions)
+        if isinstance(answer, matching_contract.Suggestions):
+            return await choice_types.suggestions(info, answer)
+        return answer
+
+    @field(
+        "Why the viewer and another participant are not together, or that nothing speaks against it; for organizers, why two of "
+        "the cohort are not. Computed as it is asked for, and never kept here."
+    )
+    async def why_not(
+        self, info: Info, cohort_id: CohortId, person_id: OtherPerson, of: AboutWhom = None
+    ) -> choosing.WhyNotPayload:
+        other = the_id(person_id, path="personId")
+        if await info.context.loaders.people.load(other) is None:
+            return NotFound(
+                message="There is nobody like that.", code="PersonNotFound", remedy="Choose among the participants."
+            )
+        query = matching_contract.ExplainWhyNot(
+            cohort_id=the_id(cohort_id, path="cohortId"),
+            other_id=other,
+            person_id=None if of is None else the_id(of, path="of"),
+        )
+        answer = await ask(info, query, matching_contract.WhyNot)
+        return choice_types.why_not(answer) if isinstance(answer, matching_contract.WhyNot) else answer
+
+    @field("Whom the viewer ranked in a cohort. For the viewer alone; never kept here.")
+    async def my_ranking(self, info: Info, cohort_id: CohortId) -> choosing.RankingPayload:
+        if info.context.viewer.person_id is None:
+            return needs_a_person()
+        query = matching_contract.ReadRankings(cohort_id=the_id(cohort_id, path="cohortId"))
+        answer = await ask(info, query, matching_contract.Rankings)
+        if isinstance(answer, matching_contract.Rankings):
+            return choice_types.ranking(answer, cohort_id=the_id(cohort_id, path="cohortId"))
+        return answer
+
+    @field("Whom organizers want no run to pair. For organizers of the cohort; never kept here.")
+    async def vetoes(self, info: Info, cohort_id: CohortId) -> choosing.VetoesPayload:
+        query = matching_contract.ListVetoes(cohort_id=the_id(cohort_id, path="cohortId"))
+        answer = await ask(info, query, matching_contract.Vetoes)
+        return choice_types.vetoes(answer) if isinstance(answer, matching_contract.Vetoes) else answer
+
     @field("A plan of speed rounds: for organizers of its cohort, operators, and the people in it.")
     async def round_plan(self, info: Info, id: Id) -> round_types.RoundPlan | None:  # noqa: A002
         seen = await info.context.loaders.round_plans.load(the_id(id, path="id"))
         return round_types.round_plan(seen) if seen else None
+
+    @field(
+        "What released feedback taught, of an organization or among those that share; null before anything was reported. For admins of "
+        "the organization (the shared one: of those that share) and operators."
+    )
+    async def calibration(
+        self, info: Info, organization_id: OrganizationId = None, shared: SharedOne = False
+    ) -> learning_types.Calibration | None:
+        own = info.context.viewer.organization_id
+        organization = own if organization_id is None else the_id(organization_id, path="organizationId")
+        if organization is None and not shared:
+            return None
+        key = matching_contract.calibration_id_of(None if shared else organization)
+        seen = await info.context.loaders.calibrations.load(key)
+        return learning_types.calibration(seen) if seen else None
 
     @field("The report of an import that was carried out. By an admin.")
     async def import_report(self, info: Info, id: Id) -> results.ReportPayload:  # noqa: A002

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chassis.service import Setting, Timed, build
-from contracts.feedback import AgreementSigned
+from contracts.feedback import AgreementSigned, FeedbackReleased
 from contracts.matching import (
     AcceptPair,
     AcceptPartnership,
@@ -19,20 +19,30 @@ from contracts.matching import (
     DraftCohort,
     EndPair,
     Enrol,
+    ExplainWhyNot,
     HoldPair,
     InvitePeople,
+    ListVetoes,
     PauseEnrolment,
     PinPair,
     PlanRounds,
     PublishProposals,
+    RankPeople,
+    ReadRankings,
     ReadRunProof,
+    RefitCalibration,
     RemoveEnrolment,
     ReplanRounds,
     RequestMatching,
     ResumeEnrolment,
     ResumePair,
+    ShareFeedback,
     SimulateMatching,
+    SuggestPartners,
+    UseCalibration,
+    VetoPair,
     WithdrawEnrolment,
+    WithdrawVeto,
 )
 from contracts.profiles import (
     ConsentChanged,
@@ -41,6 +51,7 @@ from contracts.profiles import (
     ProfileErased,
     ProfileUpdated,
 )
+from services.matching.commands.choices import rank_people, veto_pair, withdraw_veto
 from services.matching.commands.cohorts import accept_partnership, advance_cohort, change_rules, draft_cohort
 from services.matching.commands.enrolments import (
     block_person,
@@ -51,6 +62,7 @@ from services.matching.commands.enrolments import (
     resume_enrolment,
     withdraw_enrolment,
 )
+from services.matching.commands.learning import refit_calibration, share_feedback, use_calibration
 from services.matching.commands.pairs import (
     accept_pair,
     answer_question,
@@ -67,13 +79,22 @@ from services.matching.handlers import (
     activate_pair,
     forget_person,
     heed_consent,
+    heed_learning_consent,
     refresh_candidate,
     remember_organization,
+    remember_report,
 )
 from services.matching.jobs.meaning import understand_texts
 from services.matching.jobs.runs import run_match_runs
-from services.matching.jobs.timed import expire_proposals, open_and_close_cohorts, pause_lapsed_consents
-from services.matching.reads import compare_runs, read_run_proof
+from services.matching.jobs.timed import (
+    expire_proposals,
+    forget_lapsed_reports,
+    open_and_close_cohorts,
+    pause_lapsed_consents,
+    refit_calibrations,
+)
+from services.matching.reads.choices import explain_why_not, list_vetoes, read_rankings, suggest_partners
+from services.matching.reads.runs import compare_runs, read_run_proof
 from services.matching.store import current_facts
 
 app = build(
@@ -105,20 +126,36 @@ app = build(
         EndPair: end_pair,
         PlanRounds: plan_rounds,
         ReplanRounds: replan_rounds,
+        RankPeople: rank_people,
+        VetoPair: veto_pair,
+        WithdrawVeto: withdraw_veto,
+        RefitCalibration: refit_calibration,
+        UseCalibration: use_calibration,
+        ShareFeedback: share_feedback,
     },
-    queries={ReadRunProof: read_run_proof, CompareRuns: compare_runs},
+    queries={
+        ReadRunProof: read_run_proof,
+        CompareRuns: compare_runs,
+        SuggestPartners: suggest_partners,
+        ExplainWhyNot: explain_why_not,
+        ReadRankings: read_rankings,
+        ListVetoes: list_vetoes,
+    },
     handlers={
         OrganizationRegistered: [remember_organization],
         OrganizationUpdated: [remember_organization],
         ProfileUpdated: [refresh_candidate],
-        ConsentChanged: [heed_consent],
+        ConsentChanged: [heed_consent, heed_learning_consent],
         ProfileErased: [forget_person],
         AgreementSigned: [activate_pair],
+        FeedbackReleased: [remember_report],
     },
     timed=[
         Timed("open_and_close_cohorts", every=0.5, run=open_and_close_cohorts),
         Timed("expire_proposals", every=1.0, run=expire_proposals),
         Timed("pause_lapsed_consents", every=5.0, run=pause_lapsed_consents),
+        Timed("forget_lapsed_reports", every=5.0, run=forget_lapsed_reports),
+        Timed("refit_calibrations", every=60.0, run=refit_calibrations),
     ],
     workers={"match_runs": run_match_runs, "meaning": understand_texts},
     settings=(

@@ -3,6 +3,7 @@
 import asyncio
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -126,13 +127,15 @@ async def _committed(kafka: Kafka, count: int) -> bool:
 
 
 class TestRebalance:
+    @pytest.mark.parametrize("lanes", [1, 2])
     async def test_of_two_consumers_loses_and_doubles_nothing(
-        self, rows: Rows, kafka: Kafka, parts: Callable[..., Parts]
+        self, lanes: int, rows: Rows, kafka: Kafka, parts: Callable[..., Parts]
     ) -> None:
         keys = [uuid4() for _ in range(12)]
         facts = [updated(f"sleepy 0.02 {n}", key=keys[n % 12], version=1 + n // 12) for n in range(240)]
         records = [record_of(fact, offset=0) for fact in facts]
-        first, second = parts(), parts()
+        spec = replace(SPEC, lanes=lanes)
+        first, second = parts(spec), parts(spec)
         one, other = first.running.subscription, second.running.subscription
         assert one is not None
         assert other is not None

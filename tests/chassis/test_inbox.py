@@ -8,7 +8,8 @@ from uuid import uuid4
 
 import pytest
 
-from chassis.broker import DEAD, Outgoing, Postponed
+from chassis.broker import DEAD, Outgoing
+from chassis.consuming import Postponed
 from chassis.database import Database, connect
 from chassis.inbox import Inbox
 from chassis.service import Spec, react

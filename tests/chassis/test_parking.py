@@ -7,7 +7,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from chassis.broker import Incoming, Outgoing, Postponed
+from chassis.broker import Incoming, Outgoing
+from chassis.consuming import Postponed
 from chassis.database import Database
 from chassis.inbox import Inbox
 from contracts.base import encode

@@ -20,8 +20,7 @@ from deploy.contracts import specs
 from tests.drill import meddling
 from tests.drill.ledger import Books, collect, count_facts
 from tests.drill.load import chat, live, settle_in, small_partners
-from tests.drill.oracle import Fault as Wrong
-from tests.drill.oracle import Finding, Ledger, counts, judge
+from tests.drill.oracle import Fault as Wrong, Finding, Ledger, counts, judge
 from tests.drill.plan import DEPLOYABLES, KILLS, Burst, Fault, Kind, plan
 from tests.drill.recovering import Watch
 from tests.drill.stubborn import Journal, StubbornClient, StubbornStage

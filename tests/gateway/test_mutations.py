@@ -2,143 +2,21 @@
 
 import json
 from base64 import b64encode
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import partial
-from importlib import import_module
 from typing import Any
 from uuid import UUID, uuid4
 
-import httpx
 import pytest
 
-from chassis.identity import DevelopmentIssuer, internal_token
+from chassis.identity import internal_token
 from contracts.base import SYSTEM
 from contracts.notifications import NotificationKind
-from deploy.embedded import Infrastructure
-from deploy.provision import ServiceDsns
-from gateway.app import create_app
 from gateway.store import READ_MODEL
 from services.notifications.domain.preferences import unsubscribe_token
-from tests.gateway.conftest import gateway_environment
-from tests.gateway.serving import SECRET, Client, serving
+from tests.gateway.house import ADVANCE, UNSUBSCRIBE_SECRET, House
+from tests.gateway.serving import SECRET, Client
 from tests.probes import eventually
 from tests.profiles.making import a_file, a_row
-
-UNSUBSCRIBE_SECRET = "another secret that is long enough for tests"
-SERVICES = ("profiles", "matching", "feedback", "notifications")
-REFUSAL = (
-    "... on Refusal { __typename code message remedy } ... on InvalidInput { problems { path message value remedy } }"
-)
-
-
-@dataclass
-class House:
-    """The whole platform, and a partner organization of this test."""
-
-    client: Client
-    slug: str
-    organization_id: str = ""
-
-    @property
-    def operator(self) -> str:
-        return self.client.token("operator", "olga")
-
-    @property
-    def admin(self) -> str:
-        return self.client.token(self.slug, "boss")
-
-    def person(self, subject: str) -> str:
-        return self.client.token(self.slug, subject)
-
-    async def do(self, name: str, kind: str, answer: str, token: str, /, **given: Any) -> Any:
-        """Send one mutation; what it answers."""
-        query = f"mutation($input: {kind}Input!) {{ {name}(input: $input) {{ __typename {answer} {REFUSAL} }} }}"
-        return (await self.client.ask(query, token, input=given))[name]
-
-    async def onboard(self, subject: str, **changes: Any) -> Any:
-        """A person of the organization."""
-        given = {"subject": subject, "displayName": subject.title(), "email": f"{subject}@example.org"} | changes
-        answer = await self.do(
-            "saveProfile",
-            "SaveProfile",
-            "... on Person { id displayName email visibleAs offers { text } }",
-            self.admin,
-            **given,
-        )
-        assert answer["__typename"] == "Person", answer
-        return answer
-
-    async def draft(self, want: str, **given: Any) -> Any:
-        """A cohort, as soon as matching has heard of the organization."""
-
-        async def drafted() -> Any:
-            answer = await self.do("draftCohort", "DraftCohort", want, self.admin, **given)
-            return answer if answer["__typename"] == "Cohort" else None
-
-        return await eventually(drafted, describe="the cohort is drafted", within=30)
-
-
-@pytest.fixture(scope="module")
-async def whole(
-    infrastructure: Infrastructure,
-    provisioned: dict[str, ServiceDsns],
-    made_topics: None,
-    issuer: DevelopmentIssuer,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> AsyncIterator[Client]:
-    """All five deployables."""
-    folder = tmp_path_factory.mktemp("whole")
-    async with AsyncExitStack() as stack:
-        urls = {}
-        for name in SERVICES:
-            environment = {
-                "MODE": "embedded",
-                "DATABASE_URL": provisioned[name].app,
-                "KAFKA": infrastructure.kafka_bootstrap,
-                "INTERNAL_SECRET": SECRET,
-                "CLOCK_FILE": str(folder / "clock"),
-                "LOG_LEVEL": "warning",
-                "SMTP_URL": "smtp://127.0.0.1:9",
-                "UNSUBSCRIBE_SECRET": UNSUBSCRIBE_SECRET,
-                "PUBLIC_URL": "http://127.0.0.1:9",
-                "MEANING": "light",
-            }
-            app = import_module(f"services.{name}.app").app
-            urls[name] = (await stack.enter_async_context(serving(app, environment))).url
-        environment = gateway_environment(infrastructure, provisioned, issuer, folder=folder, urls=urls)
-        served = await stack.enter_async_context(serving(create_app(), environment))
-        http = await stack.enter_async_context(httpx.AsyncClient(base_url=served.url, timeout=20))
-        for url in (*urls.values(), served.url):
-            ready = partial(_ready, http, url)
-            await eventually(ready, describe=f"{url} is ready", within=30)
-        yield Client(http, issuer)
-
-
-async def _ready(http: httpx.AsyncClient, url: str) -> bool:
-    return (await http.get(f"{url}/health/ready")).status_code == httpx.codes.OK
-
-
-@pytest.fixture
-async def house(whole: Client) -> House:
-    """An organization of its own for each test."""
-    house = House(whole, f"org-{uuid4().hex[:8]}")
-    answer = await house.do(
-        "registerOrganization",
-        "RegisterOrganization",
-        "... on Organization { id slug issuer admins }",
-        house.operator,
-        slug=house.slug,
-        name=house.slug.title(),
-        issuer=f"https://dev.viceversa.local/{house.slug}",
-        admins=["boss"],
-        timeZone="Europe/Berlin",
-    )
-    assert answer["__typename"] == "Organization", answer
-    house.organization_id = answer["id"]
-    return house
 
 
 class TestReadingYourWrites:
@@ -251,415 +129,6 @@ class TestReadingYourWrites:
         assert counts["viceversa.profiles"] >= 1
         hidden = await house.client.ask("{ platform { factsPerTopic { facts } } }", house.admin)
         assert hidden["platform"]["factsPerTopic"] is None
-
-
-PAIR = "... on Pair { id status value directions { need offer } members { acceptedAt } partner { displayName email } }"
-SIMULATED = (
-    "... on MatchRun { id simulated baseRun { id } "
-    "rules { difference rules { kind parameter language people { id } } } }"
-)
-LATEST = "query($id: ID!) { cohort(id: $id) { latestRun { id } runs { nodes { id } } } }"
-COMPARED = (
-    "query($run: ID!, $other: ID!) { compareRuns(runId: $run, otherId: $other) { __typename ... on RunComparison { "
-    "moved moves { person { displayName } partners { displayName } } pairsInBoth sameSnapshot "
-    "run { run { id } rules { difference } value matched unmatched organizations { matchRate } } "
-    "other { rules { difference } } } } }"
-)
-WAITING = "{ viewer { pairs(openProposals: true) { nodes { id } } feedbackDue { id kind } introductionsAsked { id } } }"
-
-
-class TestTheWayOfAPair:
-    """Every object that a mutation of two people answers with, in the order in which people meet them."""
-
-    async def test_is_seen_step_by_step(self, house: House) -> None:
-        token = {name: house.person(name) for name in ("ada", "ben", "cleo")}
-        wishes = {
-            "ada": ("Baking sourdough bread", "Filing a tax return"),
-            "ben": ("Filing a tax return", "Baking bread"),
-        }
-        ids = {}
-        for name, (offer, need) in wishes.items():
-            saved = await house.onboard(
-                name,
-                offers=[{"text": offer, "level": 5}],
-                needs=[{"text": need, "priority": 3}],
-                languages=[{"code": "en", "level": "C2"}],
-                availability=[{"weekday": 0, "start": 540, "end": 720}],
-                timeZone="Europe/Berlin",
-                team=name,
-            )
-            ids[name] = saved["id"]
-        ids["cleo"] = (await house.onboard("cleo"))["id"]
-        for each in token.values():
-            await house.do("changeConsent", "ChangeConsent", "", each, purpose="MATCHING", granted=True)
-        cohort_id = await self.opened(house, token)
-        await self.met_in_rounds(house, cohort_id, token)
-        pair_id = await self.matched(house, cohort_id, token)
-        await self.accepted(house, pair_id, token)
-        await self.signed(house, pair_id, token)
-        await self.agreed_on_topics(house, pair_id, token, ids)
-        session_id = await self.met(house, pair_id, token)
-        await self.told_each_other(house, session_id, token)
-        await self.introduced(house, pair_id, token, ids)
-        ended = await house.do(
-            "endPair", "EndPair", "... on Pair { status endedReason }", token["ada"], pairId=pair_id, reason="Done"
-        )
-        assert ended == {"__typename": "Pair", "status": "ENDED_EARLY", "endedReason": "Done"}
-
-    async def opened(self, house: House, token: dict[str, str]) -> str:
-        now = datetime.fromisoformat((await house.client.ask("{ platform { now } }", house.admin))["platform"]["now"])
-        drafted = await house.draft(
-            "... on Cohort { id status }",
-            name="Two",
-            partners=[{"organizationId": house.organization_id}],
-            opensAt=(now - timedelta(days=1)).isoformat(),
-            closesAt=(now + timedelta(days=1)).isoformat(),
-            startsAt=(now + timedelta(days=1)).isoformat(),
-            endsAt=(now + timedelta(days=90)).isoformat(),
-            rules={"rules": [], "difference": 0.0},
-        )
-        assert drafted["status"] == "OPEN", drafted
-        for name, of in token.items():
-
-            async def enrolled(of: str = of) -> Any:
-                answer = await house.do("enrol", "Enrol", "", of, cohortId=drafted["id"])
-                return answer["__typename"] == "Enrolment"
-
-            await eventually(enrolled, describe=f"{name} can enrol", within=30, every=0.2)
-        paused = await house.do(
-            "pauseEnrolment", "Cohort", "... on Enrolment { status }", token["cleo"], cohortId=drafted["id"]
-        )
-        assert paused == {"__typename": "Enrolment", "status": "PAUSED"}
-        return str(drafted["id"])
-
-    async def met_in_rounds(self, house: House, cohort_id: str, token: dict[str, str]) -> None:
-        schedule = "mySchedule { number sitsOut partner { displayName } }"
-        seen = "status roundCount value error rounds { number meetings { people { displayName } } }"
-        refused = await house.do("planRounds", "PlanRounds", "", token["ada"], cohortId=cohort_id, rounds=1)
-        assert refused["__typename"] == "NotFound"
-        many = await house.do("planRounds", "PlanRounds", "", house.admin, cohortId=cohort_id, rounds=13)
-        assert many["__typename"] == "InvalidInput"
-        asked = await house.do(
-            "planRounds",
-            "PlanRounds",
-            "... on RoundPlan { id status roundCount cohort { id } }",
-            house.admin,
-            cohortId=cohort_id,
-            rounds=1,
-        )
-        assert (asked["roundCount"], asked["cohort"]) == (1, {"id": cohort_id}), asked
-
-        async def planned(of: str = house.admin) -> Any:
-            query = f"query($id: ID!) {{ roundPlan(id: $id) {{ {seen} {schedule} }} }}"
-            found = (await house.client.ask(query, of, id=asked["id"]))["roundPlan"]
-            assert found is None or found["status"] != "FAILED", found
-            return found if found is None or found["status"] == "COMPLETED" else None
-
-        plan = await eventually(planned, describe="the rounds are planned", within=60, every=0.2)
-        (only,) = plan["rounds"]
-        assert {each["displayName"] for each in only["meetings"][0]["people"]} == {"Ada", "Ben"}
-        assert plan["value"] > 0
-        assert plan["mySchedule"] == []
-        own = await planned(token["ada"])
-        assert own["mySchedule"] == [{"number": 1, "sitsOut": False, "partner": {"displayName": "Ben"}}]
-        assert (own["rounds"], own["value"], own["error"]) == (None, None, None)
-        of_cohort = "query($id: ID!) { cohort(id: $id) { roundPlans { id } latestRun { id } } }"
-        for name, found in (("ada", [{"id": asked["id"]}]), ("cleo", [])):
-            answer = await house.client.ask(of_cohort, token[name], id=cohort_id)
-            assert answer["cohort"]["roundPlans"] == found, name
-        assert (
-            await planned(token["cleo"]) is None
-        )  # she pauses, so she is in no round, and the plan is not hers to see
-        everything = await house.client.ask(of_cohort, house.admin, id=cohort_id)
-        assert everything["cohort"] == {"roundPlans": [{"id": asked["id"]}], "latestRun": None}
-        again = await house.do(
-            "replanRounds",
-            "ReplanRounds",
-            "... on RoundPlan { id status }",
-            house.admin,
-            planId=asked["id"],
-            fromRound=1,
-        )
-        assert again == {"__typename": "RoundPlan", "id": asked["id"], "status": "QUEUED"}
-        await eventually(planned, describe="the rounds are planned anew", within=60, every=0.2)
-
-    async def matched(self, house: House, cohort_id: str, token: dict[str, str]) -> str:
-        closed = await house.do(
-            "advanceCohort",
-            "AdvanceCohort",
-            "... on Cohort { status }",
-            house.admin,
-            cohortId=cohort_id,
-            to="CLOSED",
-        )
-        assert closed == {"__typename": "Cohort", "status": "CLOSED"}
-        run = await house.do(
-            "requestMatching",
-            "RequestMatching",
-            "... on MatchRun { id status keep moved cohort { id } }",
-            house.admin,
-            cohortId=cohort_id,
-            keep="LOCKED",
-        )
-        assert (run["cohort"], run["keep"], run["moved"]) == ({"id": cohort_id}, "LOCKED", 0), run
-
-        async def completed() -> Any:
-            found = await house.client.ask(
-                "query($id: ID!) { matchRun(id: $id) { status error pairs } }", house.admin, id=run["id"]
-            )
-            assert found["matchRun"]["status"] != "FAILED", found
-            return found["matchRun"] if found["matchRun"]["status"] == "COMPLETED" else None
-
-        assert (await eventually(completed, describe="the run completes", within=30, every=0.2))["pairs"] == 1
-        adopted = await self.thought_over(house, cohort_id, run["id"])
-        published = await house.do(
-            "publishProposals", "Run", "... on MatchRun { published }", house.admin, runId=adopted
-        )
-        assert published == {"__typename": "MatchRun", "published": True}
-
-        async def proposed() -> Any:
-            return (await house.client.ask(WAITING, token["ada"]))["viewer"]["pairs"]["nodes"]
-
-        return str((await eventually(proposed, describe="Ada sees the proposal", within=30, every=0.2))[0]["id"])
-
-    async def thought_over(self, house: House, cohort_id: str, run_id: str) -> str:
-        """A what-if beside the run, compared with it and adopted; the adopted run."""
-
-        async def latest() -> Any:
-            found = await house.client.ask(LATEST, house.admin, id=cohort_id)
-            return found["cohort"]["latestRun"], [each["id"] for each in found["cohort"]["runs"]["nodes"]]
-
-        async def simulate(base: str, **rules: Any) -> Any:
-            return await house.do(
-                "simulateMatching", "SimulateMatching", SIMULATED, house.admin, baseRunId=base, rules=rules
-            )
-
-        nowhere = await simulate(str(uuid4()), rules=[])
-        assert (nowhere["__typename"], nowhere["code"]) == ("NotFound", "RunNotFound")
-        wrong = await simulate(run_id, rules=[{"kind": "SHARED_MINUTES", "language": "en"}])
-        assert [each["path"] for each in wrong["problems"]] == ["rules[0].parameter", "rules[0].language"]
-        rule = {"kind": "SHARED_LANGUAGE", "parameter": 4.0, "language": "en"}
-        run = await simulate(run_id, rules=[rule], difference=0.3)
-        assert run == {
-            "__typename": "MatchRun",
-            "id": run["id"],
-            "simulated": True,
-            "baseRun": {"id": run_id},
-            "rules": {"difference": 0.3, "rules": [rule | {"people": []}]},
-        }
-
-        async def completed() -> Any:
-            found = await house.client.ask(
-                "query($id: ID!) { matchRun(id: $id) { status error } }", house.admin, id=run["id"]
-            )
-            assert found["matchRun"]["status"] != "FAILED", found
-            return found["matchRun"]["status"] == "COMPLETED"
-
-        await eventually(completed, describe="the simulation completes", within=30, every=0.2)
-        assert await latest() == ({"id": run_id}, [run["id"], run_id])
-        early = await house.do("publishProposals", "Run", "", house.admin, runId=run["id"])
-        assert (early["__typename"], early["code"]) == ("Conflict", "NothingToPublish")
-        compared = await house.client.ask(COMPARED, house.admin, run=run_id, other=run["id"])
-        figures = compared["compareRuns"]
-        assert (figures["moved"], figures["moves"], figures["pairsInBoth"], figures["sameSnapshot"]) == (0, [], 1, True)
-        assert figures["run"] | {"value": 0} == {
-            "run": {"id": run_id},
-            "rules": None,
-            "value": 0,
-            "matched": 2,
-            "unmatched": 0,
-            "organizations": [{"matchRate": 1.0}],
-        }
-        assert figures["other"]["rules"] == {"difference": 0.3}
-        hidden = await house.client.ask(COMPARED, house.person("ada"), run=run_id, other=run["id"])
-        assert hidden["compareRuns"]["__typename"] == "NotFound"
-        adopted = await house.do("adoptRun", "Run", SIMULATED, house.admin, runId=run["id"])
-        assert (adopted["simulated"], adopted["baseRun"]) == (False, {"id": run_id}), adopted
-        assert (await latest())[0] == {"id": run["id"]}
-        found = await house.client.ask(
-            "query($id: ID!) { cohort(id: $id) { status rules { version difference rules { language } } } }",
-            house.admin,
-            id=cohort_id,
-        )
-        assert found["cohort"] == {
-            "status": "REVIEW",
-            "rules": {"version": 2, "difference": 0.3, "rules": [{"language": "en"}]},
-        }
-        return str(run["id"])
-
-    async def accepted(self, house: House, pair_id: str, token: dict[str, str]) -> None:
-        asked = await house.do(
-            "askQuestion",
-            "AskQuestion",
-            "... on Pair { questions { id text answer } }",
-            token["ada"],
-            pairId=pair_id,
-            text="Rye?",
-        )
-        assert asked["questions"][0]["text"] == "Rye?", asked
-        answered = await house.do(
-            "answerQuestion",
-            "AnswerQuestion",
-            "... on Pair { questions { answer } }",
-            token["ben"],
-            pairId=pair_id,
-            questionId=asked["questions"][0]["id"],
-            answer="Please.",
-        )
-        assert answered["questions"] == [{"answer": "Please."}]
-        first = await house.do("acceptPair", "Pair", PAIR, token["ada"], pairId=pair_id)
-        assert (first["status"], first["partner"]) == ("HALF_ACCEPTED", {"displayName": "Ben", "email": None})
-        second = await house.do("acceptPair", "Pair", PAIR, token["ben"], pairId=pair_id)
-        assert (second["status"], second["partner"]) == ("ACCEPTED", {"displayName": "Ada", "email": "ada@example.org"})
-        assert len(second["directions"]) == 2
-        assert all(each["need"] and each["offer"] for each in second["directions"])
-
-    async def signed(self, house: House, pair_id: str, token: dict[str, str]) -> None:
-        async def drafted() -> Any:
-            found = await house.client.ask(
-                "query($id: ID!) { pair(id: $id) { agreement { termsVersion } } }", token["ada"], id=pair_id
-            )
-            return found["pair"]["agreement"]
-
-        await eventually(drafted, describe="an agreement is drafted", within=30, every=0.2)
-        changed = await house.do(
-            "changeAgreement",
-            "ChangeAgreement",
-            "... on Agreement { termsVersion goals { text } plan { minutes } complete }",
-            token["ada"],
-            pairId=pair_id,
-            goals=["Bread that rises"],
-        )
-        assert {"text": "Bread that rises"} in changed["goals"], changed
-        for name, complete in (("ada", False), ("ben", True)):
-            signed = await house.do(
-                "signAgreement",
-                "SignAgreement",
-                "... on Agreement { complete signedBy { displayName } }",
-                token[name],
-                pairId=pair_id,
-                termsVersion=changed["termsVersion"],
-            )
-            assert signed["complete"] is complete, signed
-
-    async def agreed_on_topics(self, house: House, pair_id: str, token: dict[str, str], ids: dict[str, str]) -> None:
-        added = await house.do(
-            "addTopic",
-            "AddTopic",
-            "... on Agenda { items { id text addedAs status addedBy { displayName } } }",
-            token["ada"],
-            pairId=pair_id,
-            text="Crust",
-            learnerId=ids["ben"],
-        )
-        item = next(each for each in added["items"] if each["text"] == "Crust")
-        assert (item["addedAs"], item["status"], item["addedBy"]) == ("teacher", "PROPOSED", {"displayName": "Ada"})
-        decided = await house.do(
-            "decideTopic",
-            "DecideTopic",
-            "... on Agenda { items { id status } }",
-            token["ben"],
-            pairId=pair_id,
-            itemId=item["id"],
-            status="ACCEPTED",
-        )
-        assert {"id": item["id"], "status": "ACCEPTED"} in decided["items"]
-
-    async def met(self, house: House, pair_id: str, token: dict[str, str]) -> str:
-        now = datetime.fromisoformat((await house.client.ask("{ platform { now } }", house.admin))["platform"]["now"])
-
-        async def scheduled() -> Any:
-            # The pair becomes active once matching has heard of both signatures.
-            answer = await house.do(
-                "scheduleSession",
-                "ScheduleSession",
-                "... on Session { id status startsAt endsAt number }",
-                token["ada"],
-                pairId=pair_id,
-                startsAt=(now + timedelta(hours=30)).isoformat(),
-            )
-            return answer if answer["__typename"] == "Session" else None
-
-        session = await eventually(scheduled, describe="a session can be planned", within=30, every=0.2)
-        moved = await house.do(
-            "rescheduleSession",
-            "RescheduleSession",
-            "... on Session { status sequence }",
-            token["ben"],
-            sessionId=session["id"],
-            startsAt=(now + timedelta(hours=31)).isoformat(),
-        )
-        assert (moved["status"], moved["sequence"]) == ("RESCHEDULED", 1), moved
-        await house.client.ask(TestClock.QUERY, house.operator, hours=34)
-        for name, status in (("ada", "HELD"), ("ben", "LOGGED")):
-            logged = await house.do(
-                "logSession",
-                "LogSession",
-                "... on Session { status logs { person { displayName } taught } }",
-                token[name],
-                sessionId=session["id"],
-                taught=f"words of {name}",
-                learned="Something",
-            )
-            assert logged["status"] == status, logged
-        return str(session["id"])
-
-    async def told_each_other(self, house: House, session_id: str, token: dict[str, str]) -> None:
-        query = "query($id: ID!) { sessionLogs(id: $id) { __typename ... on SessionLogTexts { logs { taught } } } }"
-        texts = await house.client.ask(query, token["ben"], id=session_id)
-        assert {each["taught"] for each in texts["sessionLogs"]["logs"]} == {"words of ada", "words of ben"}
-        assert (await house.client.ask(query, token["cleo"], id=session_id))["sessionLogs"]["__typename"] == "NotFound"
-        given = {}
-        for name in ("ada", "ben"):
-
-            async def due(name: str = name) -> Any:
-                return (await house.client.ask(WAITING, token[name]))["viewer"]["feedbackDue"]
-
-            given[name] = (await eventually(due, describe=f"{name} is asked for a pulse", within=30, every=0.2))[0][
-                "id"
-            ]
-        for name, status in (("ada", "SUBMITTED"), ("ben", "RELEASED")):
-            submitted = await house.do(
-                "submitFeedback",
-                "SubmitFeedback",
-                "... on Feedback { status usefulness author { displayName } }",
-                token[name],
-                feedbackId=given[name],
-                usefulness=5,
-                praise=f"praise by {name}",
-            )
-            assert submitted["status"] == status, submitted
-
-        text = "query($id: ID!) { feedbackText(id: $id) { __typename ... on FeedbackText { praise } } }"
-        read = await house.client.ask(text, token["ben"], id=given["ada"])
-        assert read["feedbackText"] == {"__typename": "FeedbackText", "praise": "praise by ada"}
-        assert (await house.client.ask(text, house.admin, id=given["ada"]))["feedbackText"][
-            "__typename"
-        ] != "FeedbackText"
-
-    async def introduced(self, house: House, pair_id: str, token: dict[str, str], ids: dict[str, str]) -> None:
-        offered = await house.do(
-            "offerIntroduction",
-            "OfferIntroduction",
-            "... on Introduction { id status thirdPerson { displayName } }",
-            token["ada"],
-            pairId=pair_id,
-            thirdPersonId=ids["cleo"],
-            about="Flour",
-        )
-        assert (offered["status"], offered["thirdPerson"]) == ("OFFERED", {"displayName": "Cleo"}), offered
-        asked = (await house.client.ask(WAITING, token["cleo"]))["viewer"]["introductionsAsked"]
-        assert asked == [{"id": offered["id"]}]
-        steps: tuple[tuple[str, str, str, str, dict[str, Any]], ...] = (
-            ("answerIntroduction", "AnswerIntroduction", "cleo", "CONSENTED", {"consent": True}),
-            ("makeIntroduction", "Introduction", "ada", "MADE", {}),
-            ("closeIntroduction", "CloseIntroduction", "ben", "CLOSED", {"outcome": "A recipe"}),
-        )
-        for name, kind, who, status, more in steps:
-            step = await house.do(
-                name, kind, "... on Introduction { status }", token[who], introductionId=offered["id"], **more
-            )
-            assert step == {"__typename": "Introduction", "status": status}, step
 
 
 class TestImporting:
@@ -803,6 +272,41 @@ class TestRefusals:
         assert (answer["__typename"], answer["code"]) == ("NotAllowed", "NeedsProfile")
 
 
+class TestLearning:
+    """What it comes to with real feedback is tested with matching alone."""
+
+    ANSWER = "... on Calibration { id shared shares inUse { number } organization { id } }"
+
+    async def test_is_shared_and_taken_back_by_the_organization(self, house: House) -> None:
+        own = {
+            "__typename": "Calibration",
+            "shared": False,
+            "inUse": None,
+            "organization": {"id": house.organization_id},
+        }
+        for shares in (True, False):
+            answer = await house.do("shareFeedback", "ShareFeedback", self.ANSWER, house.admin, shared=shares)
+            assert answer.pop("id")
+            assert answer == own | {"shares": shares}
+        asked = await house.client.ask("{ calibration { shares } }", house.admin)
+        assert asked == {"calibration": {"shares": False}}
+
+    async def test_waits_for_reports(self, house: House) -> None:
+        async def refused() -> bool:
+            answer = await house.do("refitCalibration", "RefitCalibration", self.ANSWER, house.admin)
+            return bool(answer["code"] == "NothingToLearn")
+
+        await eventually(refused, describe="matching knows the organization and has nothing to learn", within=30)
+        answer = await house.do("useCalibration", "UseCalibration", self.ANSWER, house.admin, version=3)
+        assert (answer["__typename"], answer["code"]) == ("NotFound", "NoSuchVersion")
+
+    async def test_of_all_who_share_is_for_operators(self, house: House) -> None:
+        answer = await house.do("refitCalibration", "RefitCalibration", self.ANSWER, house.admin, shared=True)
+        assert (answer["__typename"], answer["code"]) == ("NotFound", "CalibrationNotFound")
+        answer = await house.do("refitCalibration", "RefitCalibration", self.ANSWER, house.operator, shared=True)
+        assert (answer["__typename"], answer["code"]) == ("Conflict", "NothingToLearn")
+
+
 class TestErasing:
     async def test_is_seen_on_the_next_read(self, house: House) -> None:
         saved = await house.onboard("ada")
@@ -826,25 +330,20 @@ class TestOwnData:
 
 
 class TestClock:
-    QUERY = (
-        "mutation($hours: Float!) { advanceClock(input: {hours: $hours}) { __typename "
-        "... on Platform { now mode } ... on Refusal { code } } }"
-    )
-
     async def test_moves_for_operators(self, house: House) -> None:
         before = (await house.client.ask("{ platform { now } }", house.operator))["platform"]["now"]
-        data = await house.client.ask(self.QUERY, house.operator, hours=2)
+        data = await house.client.ask(ADVANCE, house.operator, hours=2)
         moved = datetime.fromisoformat(data["advanceClock"]["now"]) - datetime.fromisoformat(before)
         assert timedelta(hours=2) <= moved < timedelta(hours=2, minutes=5)
         assert data["advanceClock"]["mode"] == "embedded"
 
     async def test_stands_for_others(self, house: House) -> None:
-        data = await house.client.ask(self.QUERY, house.admin, hours=2)
+        data = await house.client.ask(ADVANCE, house.admin, hours=2)
         assert data["advanceClock"] == {"__typename": "NotAllowed", "code": "OperatorsOnly"}
 
     @pytest.mark.parametrize("hours", [0, -1, 1e9])
     async def test_takes_sensible_steps_only(self, house: House, hours: float) -> None:
-        data = await house.client.ask(self.QUERY, house.operator, hours=hours)
+        data = await house.client.ask(ADVANCE, house.operator, hours=hours)
         assert data["advanceClock"] == {"__typename": "InvalidInput", "code": "StepOutOfRange"}
 
 

@@ -12,7 +12,15 @@ from chassis.service import react
 from contracts import feedback
 from contracts.base import Actor, Event
 from contracts.feedback import FeedbackStatus, IntroductionAdvanced, IntroductionStatus
-from contracts.matching import EnrolmentStatus, MatchRun, PairStatus, RoundPlan, RunStatus
+from contracts.matching import (
+    Calibration,
+    EnrolmentStatus,
+    MatchRun,
+    PairStatus,
+    RoundPlan,
+    RunStatus,
+    calibration_id_of,
+)
 from contracts.profiles import Consent, Organization, ProposedField, Purpose
 from gateway.app import app
 from gateway.schema import sdl
@@ -403,7 +411,12 @@ class TestCanaries:
         meeting = a_session(world.pair)
         two = world.pair.members[0].person_id, world.pair.members[1].person_id
         rounds = RoundPlan(plan_id=uuid4(), cohort_id=world.pair.cohort_id, rounds=((two,),))
-        facts = [*world.facts(), *of_the_pair(world), *world.ledger.of(note, pulse, meeting, rounds)]
+        learned = Calibration(
+            calibration_id=calibration_id_of(world.north.organization_id),
+            organization_id=world.north.organization_id,
+            organizations=(world.north.organization_id,),
+        )
+        facts = [*world.facts(), *of_the_pair(world), *world.ledger.of(note, pulse, meeting, rounds, learned)]
         await tell(*facts)
         ids = {(fact.key, kind) for fact in facts for state, kind in STATES.items() if hasattr(fact, state)}
         assert {kind for _, kind in ids} >= set(CRAWLS) - {"Introduction"}

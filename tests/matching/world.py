@@ -47,6 +47,7 @@ from services.matching import store
 from services.matching.app import app
 from services.matching.domain.kept import Kept
 
+SETTINGS = {"MEANING": "light", "EMBEDDINGS_URL": "", "EMBEDDINGS_MODEL": "", "EMBEDDINGS_KEY": ""}
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)
 WEEK = tuple(Window(weekday=day, start=9 * 60, end=17 * 60) for day in range(5))
 FactT = TypeVar("FactT", bound=Event)
@@ -273,9 +274,7 @@ class Workplace:
     database: Database
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     recorded: list[Recorded] = field(default_factory=list)
-    settings: Mapping[str, str] = field(
-        default_factory=lambda: {"MEANING": "light", "EMBEDDINGS_URL": "", "EMBEDDINGS_MODEL": "", "EMBEDDINGS_KEY": ""}
-    )
+    settings: Mapping[str, str] = field(default_factory=lambda: SETTINGS)
 
     def begin(self, actor: Actor = SYSTEM) -> object:
         """As Running does."""

@@ -11,7 +11,9 @@ from contracts.base import Role
 from gateway.schema.context import Given, Info
 from gateway.schema.describing import mutation
 from gateway.schema.mutations.carrying import CommandInput
+from gateway.schema.mutations.choices import ChoiceMutations
 from gateway.schema.mutations.feedback import FeedbackMutations
+from gateway.schema.mutations.learning import LearningMutations
 from gateway.schema.mutations.matching import MatchingMutations
 from gateway.schema.mutations.notifications import NotificationsMutations
 from gateway.schema.mutations.profiles import ProfilesMutations
@@ -44,7 +46,15 @@ class AdvanceClockInput(CommandInput):
 @strawberry.type(
     description="Everything that changes something. Each answers with the changed object, or with a Refusal that says what to do."
 )
-class Mutation(ProfilesMutations, MatchingMutations, FeedbackMutations, NotificationsMutations, RoundMutations):
+class Mutation(
+    ProfilesMutations,
+    MatchingMutations,
+    FeedbackMutations,
+    NotificationsMutations,
+    RoundMutations,
+    ChoiceMutations,
+    LearningMutations,
+):
     @mutation("Move the platform's one clock forward, so that deadlines pass. Embedded mode only; by an operator.")
     async def advance_clock(self, info: Info, given: Given[AdvanceClockInput]) -> ClockPayload:
         if not info.context.viewer.is_a(Role.OPERATOR):

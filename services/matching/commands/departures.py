@@ -59,6 +59,8 @@ async def leave(tx: Transaction, cohort: Kept[Cohort], *, left: Kept[Enrolment],
     The cohort and the enrolment are locked by the caller.
     """
     cohort_id, person_id = left.state.cohort_id, left.state.person_id
+    async with store.seeing_all(tx):  # an admin who removes somebody sees no ranking
+        await store.drop_ranking(tx, cohort_id, person_id=person_id)
     theirs = await lock_pairs_and_seats(tx, cohort_id, person_id=person_id)
     facts = await store.save(
         tx,
@@ -84,6 +86,8 @@ async def admit_waiting(tx: Transaction, cohort: Kept[Cohort]) -> list[Event]:
 async def end_for_everybody(tx: Transaction, cohort: Kept[Cohort], *, by: UUID | None) -> list[Kept[Aggregate]]:
     """What becomes of a finished cohort's runs, enrolments and pairs."""
     cohort_id, to = cohort.state.cohort_id, cohort.state.status
+    async with store.seeing_all(tx):
+        await store.drop_ranking(tx, cohort_id)
     stopped: list[Kept[Aggregate]] = []
     for run in await store.unfinished_runs(tx, cohort_id):
         stopped.append(runs.cancel(run, now=tx.now, by=by))

@@ -18,7 +18,7 @@ from contracts.matching import (
 )
 from services.matching import store
 from services.matching.commands.rounds import stopped_plan
-from services.matching.domain import cohorts, pairs, runs
+from services.matching.domain import choices, cohorts, pairs, runs
 from services.matching.domain.authority import no_run, partner_of, people_of
 from services.matching.domain.kept import Aggregate, Kept
 
@@ -96,6 +96,7 @@ async def pin_pair(command: PinPair, tx: Transaction) -> list[Event]:
     )
     if len(enrolled) != 2:
         raise CannotPin("Both people need a place in the cohort.", remedy="Choose two admitted people.")
+    choices.check_not_vetoed(two, vetoed=await store.vetoed_couples(tx, command.cohort_id))
     seats = await store.lock_seats(tx, command.cohort_id, people=two)
     live = await store.pairs_of_people(tx, two, cohort_id=command.cohort_id)
     present = [pair for pair in live if set(people_of(pair.state)) == two]

@@ -80,7 +80,7 @@ async def adopt_run(command: AdoptRun, tx: Transaction) -> list[Event]:
         run_id=command.run_id,
         cohort_id=cohort_id,
         organizations=present,
-        blocked={frozenset(two) for two in material.blocked},
+        blocked={frozenset(two) for two in (*material.blocked, *material.vetoed)},
         before=before,
         now=tx.now,
     )

@@ -57,16 +57,16 @@ def drafts(
             run_id=run_id,
             status=PairStatus.DRAFT,
             members=members_of({person: organizations[person] for person in people}),
-            directions=tuple(_direction(teaching) for teaching in planned.directions),
+            directions=directions_of(planned),
             value=planned.value,
-            terms=tuple(Term(name=term.name, amount=term.amount, detail=term.detail) for term in planned.terms),
+            terms=terms_of(planned),
             language=planned.language,
             shared_minutes=planned.shared_minutes,
             shared_windows=planned.shared_windows,
             common_ground=planned.common_ground,
             bridge=planned.bridge,
             one_way_reason=planned.one_way_reason,
-            wordings=tuple(_wording(planned, locale=locale) for locale in LOCALES if locale != ENGLISH),
+            wordings=wordings_of(planned),
             pinned=present is not None and present.state.pinned,
         )
         if present is not None:
@@ -123,10 +123,21 @@ def result_of(plan: model.Plan, *, pairs: Collection[Kept[Pair]], organizations:
         exact=plan.exact,
         engine=plan.engine,
         meaning=plan.meaning,
+        learned=plan.learned,
         organizations=outcomes_of(plan),
         unmatched=unmatched,
         moved=len(_moved([kept.state for kept in pairs], here=organizations.keys())),
     )
+
+
+def terms_of(planned: model.PlannedPair) -> tuple[Term, ...]:
+    """As they are shown; they sum to the value."""
+    return tuple(Term(name=term.name, amount=term.amount, detail=term.detail) for term in planned.terms)
+
+
+def wordings_of(planned: model.PlannedPair) -> tuple[Wording, ...]:
+    """In every language but English."""
+    return tuple(_wording(planned, locale=locale) for locale in LOCALES if locale != ENGLISH)
 
 
 def _wording(planned: model.PlannedPair, *, locale: str) -> Wording:
@@ -169,6 +180,11 @@ def _moved(pairs: Collection[Pair], *, here: Collection[UUID]) -> set[UUID]:
     return {person for two in before - drafted if all(each in here for each in two) for person in two}
 
 
+def directions_of(planned: model.PlannedPair) -> tuple[Direction, ...]:
+    """What each teaches the other."""
+    return tuple(_direction(teaching) for teaching in planned.directions)
+
+
 def _direction(teaching: model.Teaching) -> Direction:
     return Direction(
         teacher_id=UUID(teaching.teacher),
@@ -180,4 +196,6 @@ def _direction(teaching: model.Teaching) -> Direction:
         priority=teaching.priority,
         level=teaching.level,
         value=teaching.value,
+        unlearned=teaching.unlearned,
+        aptness=teaching.aptness,
     )

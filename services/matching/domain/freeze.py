@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields, replace
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
@@ -23,7 +23,7 @@ class Material:
 
     ``free``: free places of each admitted person. ``managers``: everybody's manager in the organizations concerned. ``met``:
     worked together in an earlier edition. ``apart``: a live or declined pair of this cohort. ``pinned``: pinned drafts.
-    ``drafted``: all present drafts.
+    ``drafted``: all present drafts. ``vetoed``: by an organizer. ``rankings``: whom each would like, the first choice first.
     """
 
     enrolments: tuple[Enrolment, ...]
@@ -35,6 +35,8 @@ class Material:
     apart: tuple[Two, ...] = ()
     pinned: tuple[Two, ...] = ()
     drafted: tuple[Two, ...] = ()
+    vetoed: tuple[Two, ...] = ()
+    rankings: Mapping[UUID, tuple[UUID, ...]] = field(default_factory=dict)
 
 
 def freeze(cohort: Cohort, *, material: Material, now: datetime, keep: Keep = Keep.NONE) -> model.Snapshot:
@@ -70,6 +72,9 @@ def freeze(cohort: Cohort, *, material: Material, now: datetime, keep: Keep = Ke
         # A snapshot goes when somebody in it is erased: so it names nobody who is not in it.
         current=tuple(couple for couple in current if {couple.first, couple.second} <= here),
         keep=keep.value,
+        vetoed=_couples(material.vetoed),
+        wishes=_wishes(material.rankings, here=here),
+        ranking=cohort.rules.ranking,
     )
 
 
@@ -80,7 +85,20 @@ def under(snapshot: model.Snapshot, *, rules: RuleSet) -> model.Snapshot:
         rules=tuple(_rule(rule) for rule in rules.rules),
         difference=rules.difference,
         logistics=rules.logistics,
+        ranking=rules.ranking,
     )
+
+
+def everybody(cohort: Cohort, *, material: Material, now: datetime) -> model.Snapshot:
+    """All who are admitted, with the places that are free, be it none: for advice, which knows no pins, drafts and wishes."""
+    here = {enrolment.person_id for enrolment in material.enrolments}
+    free = {person: material.free.get(person, 0) for person in here}
+    asked = replace(
+        material, free={person: max(1, free[person]) for person in here}, pinned=(), drafted=(), rankings={}
+    )
+    snapshot = freeze(cohort, material=asked, now=now)
+    people = tuple(replace(person, places=max(0, free[UUID(person.id)])) for person in snapshot.people)
+    return replace(snapshot, people=people)
 
 
 def managers_above(person: UUID, *, managers: Mapping[UUID, UUID | None]) -> tuple[UUID, ...]:
@@ -126,9 +144,9 @@ def _person(
             model.Free(weekday=window.weekday, start=window.start, end=window.end) for window in candidate.availability
         ),
         facets=tuple(
-            model.Facet(name=field.name, value=value)
-            for field in fields(candidate.facets)
-            if (value := getattr(candidate.facets, field.name))
+            model.Facet(name=each.name, value=value)
+            for each in fields(candidate.facets)
+            if (value := getattr(candidate.facets, each.name))
         ),
         team=(candidate.team or "").strip(),
         managers=tuple(str(manager) for manager in managers_above(enrolment.person_id, managers=managers)),
@@ -148,6 +166,18 @@ def _rule(rule: Rule) -> model.Rule:
         people=(*first, *sorted(group)),
         weight=rule.weight,
         language=(rule.language or "").casefold(),
+    )
+
+
+def _wishes(rankings: Mapping[UUID, tuple[UUID, ...]], *, here: Collection[str]) -> tuple[model.Wish, ...]:
+    """Of those who are here: whoever is not keeps their rank, and nobody moves up for it."""
+    return tuple(
+        sorted(
+            model.Wish(by=str(by), of=str(of), rank=rank)
+            for by, ranked in rankings.items()
+            for rank, of in enumerate(ranked, start=1)
+            if str(by) in here and str(of) in here
+        )
     )
 
 

@@ -169,6 +169,7 @@ def result_of(planned: model.Rounds, *, plan: RoundPlan, people: int) -> Result:
         exact=False,
         engine=planned.engine,
         meaning=planned.meaning,
+        learned=planned.learned,
         organizations=(),
         unmatched=(),
     )
@@ -183,7 +184,8 @@ def frozen(cohort: Cohort, *, plan: RoundPlan, rounds: int, material: Material, 
     here = {each.id for each in snapshot.people}
     met = {model.Couple(first=str(min(two)), second=str(max(two))) for two in met_before(plan)}
     known = tuple(two for two in sorted(met) if {two.first, two.second} <= here)
-    return replace(snapshot, rounds=rounds, rounds_met=known)
+    # A ranking is about who works together, not about who meets once.
+    return replace(snapshot, rounds=rounds, rounds_met=known, wishes=())
 
 
 def _of(run: Kept[MatchRun], plan: RoundPlan, *, rounds: int) -> Kept[MatchRun]:

@@ -12,6 +12,7 @@ from contracts.matching import Cohort, Enrolment, EnrolmentRole, Rule, RuleKind,
 from contracts.profiles import Facets
 
 FACETS = tuple(field.name for field in fields(Facets))
+MOST_RANKING = 0.5  # more, and wishes would outweigh what keeps pairs from going one way
 MINUTES_OF_A_WEEK = 7 * 24 * 60
 
 _NEEDS_PARAMETER = {
@@ -66,6 +67,13 @@ def _problems_with_weights(rules: RuleSet) -> Iterator[Problem]:
     for name, weight in (("difference", rules.difference), ("logistics", rules.logistics)):
         if not 0 <= weight <= 1:
             yield Problem(name, "A weight lies between 0 and 1.", str(weight), "Choose a number from 0 to 1.")
+    if not 0 <= rules.ranking <= MOST_RANKING:
+        yield Problem(
+            "ranking",
+            f"The weight of rankings lies between 0 and {MOST_RANKING}.",
+            str(rules.ranking),
+            f"Choose a number from 0 to {MOST_RANKING}.",
+        )
 
 
 def _problems_with(rule: Rule, *, at: int) -> Iterator[Problem]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from math import inf
 
@@ -12,16 +12,15 @@ import numpy as np
 from services.matching.engine.explain import explain
 from services.matching.engine.frozen import Proof
 from services.matching.engine.keeping import keeping
-from services.matching.engine.meaning.near import Near
+from services.matching.engine.meaning.near import THOUSAND, Near
 from services.matching.engine.model import Cancelled, IsCancelled, OnProgress, Plan, PlannedPair, Snapshot
 from services.matching.engine.scoring.inverted import inverted
 from services.matching.engine.scoring.problem import MILLION
 from services.matching.engine.scoring.reasons import best_possible, outcomes, reason_for
-from services.matching.engine.scoring.value import ONE_WAY_COST
 from services.matching.engine.solving.pairs import Edges, edges_of
 from services.matching.engine.solving.solution import Solution
 from services.matching.engine.solving.solve import solve
-from services.matching.engine.stated import Stated, going_one_way, state
+from services.matching.engine.stated import Stated, state, unseen
 
 NAME = "flow-1"
 
@@ -68,6 +67,9 @@ def match(
         monday=date.fromisoformat(snapshot.week),
         pins=known.pins,
     )
+    learned = known.problem.near is not near
+    if learned:
+        pairs = tuple(with_models_word(pair, near) for pair in pairs)
     proof = Proof(
         seed=seed,
         forced=solution.forced,
@@ -78,7 +80,17 @@ def match(
         unmatched=solution.found.unmatched,
         unmatched_bound=solution.found.unmatched_bound,
     )
-    return _plan(known, solution, pairs=pairs, meaning=near.model), proof
+    return replace(_plan(known, solution, pairs=pairs, meaning=near.model), learned=learned), proof
+
+
+def with_models_word(pair: PlannedPair, near: Near) -> PlannedPair:
+    """The pair with what the models alone say of each direction: the next correction is learned from that, not from this one."""
+    return replace(
+        pair,
+        directions=tuple(
+            replace(way, unlearned=near.of(way.need).get(way.offer, 0) / THOUSAND) for way in pair.directions
+        ),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,14 +154,13 @@ def _plan(known: Stated, solution: _Solved, *, pairs: Sequence[PlannedPair], mea
         for index in range(len(known.people))
         if index not in paired
     ]
-    one_way = going_one_way(known.problem, found.couples, forced=solution.forced)
     return Plan(
         pairs=tuple(pairs),
         left_out=tuple(sorted(left_out, key=lambda out: out.person)),
-        outcomes=outcomes(known.people, pairs=pairs, best=best_possible(known.pairs)),
+        outcomes=outcomes(known.people, pairs=pairs, best=best_possible(known.plain)),
         unpinned=known.unpinned,
         value=round(sum(pair.value for pair in pairs), 6),
-        upper_bound=(found.upper_bound + one_way * ONE_WAY_COST) / MILLION,
+        upper_bound=(found.upper_bound + unseen(known, found.couples)) / MILLION,
         unmatched_bound=found.unmatched_bound,
         exact=found.exact,
         engine=NAME,

@@ -110,6 +110,28 @@ class Couple:
     second: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Wish:
+    """Somebody ranked somebody else: ``rank`` 1 is the first choice, 5 the last."""
+
+    by: str
+    of: str
+    rank: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Learned:
+    """A correction of chances that feedback taught (``learning/curve``): which, and what becomes of the chances at its knots.
+
+    It was learned about the models ``meaning``, and corrects no others.
+    """
+
+    calibration: str
+    version: int
+    meaning: str
+    curve: tuple[int, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
     """Everything that a run depends on, besides its seed. ``week``: ISO date of the Monday whose clock counts."""
@@ -122,11 +144,15 @@ class Snapshot:
     met: tuple[Couple, ...] = ()  # worked together in an earlier edition
     blocked: tuple[Couple, ...] = ()  # one of the two blocked the other
     apart: tuple[Couple, ...] = ()  # already a pair of this cohort, or they said no to each other
+    vetoed: tuple[Couple, ...] = ()  # an organizer does not want these two
     pinned: tuple[Couple, ...] = ()  # an organizer wants these two
     current: tuple[Couple, ...] = ()  # couples that are now, of people who are still here
     keep: str = NONE  # of ``current``: NONE, all that may be (LOCKED), or as far as it costs little (STICKY)
     rounds: int = 0  # so many speed rounds are planned, and no pairs
     rounds_met: tuple[Couple, ...] = ()  # met in a round that stays
+    wishes: tuple[Wish, ...] = ()  # what people ranked, of those who are here
+    ranking: float = 0.0  # what two first choices of each other are worth to the planner, see ``scoring/wishes``
+    learned: Learned | None = None  # what feedback changes; None: nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,7 +180,8 @@ class Also:
 class Teaching:
     """One direction of a pair: the need that is met best, and by which offer. Similarity and value are 0 to 1.
 
-    ``similarity``: the probability that the offer meets the need. The whole direction is worth ``value`` plus what ``also`` adds.
+    ``similarity``: the probability that the offer meets the need; ``unlearned``: as the models say, where feedback corrected it.
+    ``aptness``: of the offer for how the need wants to be met. The whole direction is worth ``value`` plus what ``also`` adds.
     """
 
     teacher: str
@@ -168,6 +195,8 @@ class Teaching:
     value: float
     setting: str = ""
     also: Also | None = None
+    unlearned: float | None = None
+    aptness: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,7 +270,8 @@ class Plan:
     """The result of a run, sorted by ids.
 
     No plan that leaves as few people alone, and sends as few pairs one way, is worth more than ``upper_bound``; none leaves fewer
-    alone than ``unmatched_bound``. ``exact``: both are met. ``meaning``: the models that read the texts.
+    alone than ``unmatched_bound``. ``exact``: both are met. ``meaning``: the models that read the texts. ``learned``: whether the
+    snapshot's correction applied to them.
     """
 
     pairs: tuple[PlannedPair, ...] = ()
@@ -254,6 +284,7 @@ class Plan:
     exact: bool = False
     engine: str = ""
     meaning: str = ""
+    learned: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -268,6 +299,7 @@ class Rounds:
     upper_bound: float = 0.0
     engine: str = ""
     meaning: str = ""
+    learned: bool = False
 
 
 class Cancelled(Exception):

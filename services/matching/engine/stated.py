@@ -15,7 +15,8 @@ from services.matching.engine.scoring.directions import taught
 from services.matching.engine.scoring.ground import in_order, problem_of
 from services.matching.engine.scoring.problem import Problem
 from services.matching.engine.scoring.reasons import broken_kinds
-from services.matching.engine.scoring.value import Valued, valued
+from services.matching.engine.scoring.value import ONE_WAY_COST, Valued, valued
+from services.matching.engine.scoring.wishes import fulfilled, wished, wishes_of
 from services.matching.engine.solving.couples import none, some
 from services.matching.engine.solving.pairs import NEVER, Edges, Pairs, edges_of
 
@@ -26,7 +27,8 @@ DENSE = 2_000
 @dataclass(frozen=True, slots=True)
 class Stated:
     """A snapshot as the solver sees it; what is checked against a proof. ``sticky``: couples that are now and still possible,
-    which a run keeps where that costs little."""
+    which a run keeps where that costs little. ``pairs``: with what people ranked (``wishes``: who, and what it adds); ``plain``:
+    without."""
 
     people: tuple[Person, ...]
     problem: Problem
@@ -35,6 +37,8 @@ class Stated:
     pins: frozenset[tuple[int, int]]
     unpinned: tuple[Unpinned, ...]
     sticky: Edges
+    plain: Pairs
+    wishes: Edges
 
 
 def state(snapshot: Snapshot, near: Near, *, seed: int) -> Stated:
@@ -45,8 +49,10 @@ def state(snapshot: Snapshot, near: Near, *, seed: int) -> Stated:
     if conflicts:
         raise RulesContradict(" ".join(told(conflict, problem=problem, people=people) for conflict in conflicts))
     forced, pins, unpinned = _force(snapshot, people=people, problem=problem)
-    pairs = _pairs(problem)
-    return Stated(people, problem, pairs, forced, pins, unpinned, _sticky(snapshot, people=people, pairs=pairs))
+    plain, wishes = _pairs(problem), wishes_of(snapshot, people=people)
+    pairs = wished(plain, wishes)
+    sticky = _sticky(snapshot, people=people, pairs=pairs)
+    return Stated(people, problem, pairs, forced, pins, unpinned, sticky, plain, wishes)
 
 
 def _sticky(snapshot: Snapshot, *, people: Sequence[Person], pairs: Pairs) -> Edges:
@@ -87,7 +93,7 @@ def _force(
 
     def why_not(first: int, second: int) -> str:
         broken = broken_kinds(problem, first, second)
-        if {"blocked", "apart"} & set(broken):
+        if {"blocked", "apart", "vetoed"} & set(broken):
             return "these two cannot be paired"  # who blocked whom is nobody's business
         if broken:
             return "forbidden by " + ", ".join(kind.upper() for kind in broken)
@@ -104,7 +110,7 @@ def _force(
 
     for two in problem.rules.together:
         at = min(two.first, two.second), max(two.first, two.second)
-        if at in forced or {"apart", "blocked"} & set(broken_kinds(problem, *at)):
+        if at in forced or {"apart", "blocked", "vetoed"} & set(broken_kinds(problem, *at)):
             continue  # they are a pair already, or one of them said no: nobody is forced
         if not why_not(*at):
             take(*at)
@@ -135,6 +141,13 @@ def going_one_way(problem: Problem, couples: Edges, *, forced: Edges) -> int:
     given = set(zip(forced.u.tolist(), forced.v.tolist(), strict=True))
     free = [two for two in zip(couples.u.tolist(), couples.v.tolist(), strict=True) if two not in given]
     return int(_valued(problem, free).one_way.sum()) if free else 0
+
+
+def unseen(known: Stated, couples: Edges) -> int:
+    """How far what people see of these couples is above what planners see, in millionths: the tier of those that go one way, less
+    what people ranked. Couples that had to be are valued as people see them."""
+    one_way = going_one_way(known.problem, couples, forced=known.forced)
+    return one_way * ONE_WAY_COST - fulfilled(known.wishes, couples, but=known.forced)
 
 
 def _worth(problem: Problem, first: int, second: int) -> int:

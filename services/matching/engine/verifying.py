@@ -11,10 +11,9 @@ import numpy as np
 from services.matching.engine.frozen import near_from, proof_from
 from services.matching.engine.model import Snapshot
 from services.matching.engine.scoring.problem import MILLION
-from services.matching.engine.scoring.value import ONE_WAY_COST
 from services.matching.engine.solving.pairs import Edges
 from services.matching.engine.solving.verify import check
-from services.matching.engine.stated import Stated, going_one_way, state
+from services.matching.engine.stated import Stated, state, unseen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,13 +67,13 @@ def verify(snapshot: bytes, *, near: bytes, proof: bytes, digest: str) -> Report
         for u, v in zip(known.forced.u.tolist(), known.forced.v.tolist(), strict=True)
         if (u, v) not in met
     ]
-    tier = ONE_WAY_COST * (0 if faults else going_one_way(known.problem, kept.couples, forced=kept.forced))
+    above = 0 if faults else unseen(known, kept.couples)
     return Report(
         faults=tuple(faults),
         people=known.problem.size,
         pairs=len(kept.couples),
-        value=(verdict.value + tier) / MILLION,
-        upper_bound=(verdict.upper_bound + tier) / MILLION,
+        value=(verdict.value + above) / MILLION,
+        upper_bound=(verdict.upper_bound + above) / MILLION,
         unmatched=verdict.unmatched,
         unmatched_bound=verdict.unmatched_bound,
     )

@@ -36,7 +36,7 @@ async def compute(order: Order) -> AsyncGenerator[Line]:
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        env=_environment(),
+        env=environment(),
     )
     assert process.stdin is not None
     assert process.stdout is not None
@@ -73,7 +73,7 @@ async def _line_from(stream: asyncio.StreamReader) -> Line | None:
         return None
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """Ours without the platform's settings, which hold secrets; one thread, so that other work has the other processors."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("VICEVERSA_")}
     return inherited | {

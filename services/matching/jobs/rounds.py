@@ -29,7 +29,7 @@ async def record_rounds(running: Running, claimed: Claimed, planned: Rounds, *, 
             plan,
             planned=planned,
             people=people,
-            apart=await store.block_exists(tx, people),
+            apart=await store.block_exists(tx, people) | await store.vetoed_couples(tx, cohort_id),
             now=tx.now,
         )
         result = rounds.result_of(planned, plan=told.state, people=len(people))

@@ -1,7 +1,7 @@
 """Tables and every SQL statement of matching.
 
 Rows are locked in one order everywhere, so that no two transactions wait for each other: cohort, run, enrolments, seats,
-pairs; several of one kind by id. Whatever changes who is available, or a pair's status, locks the seats of the people
+pairs; several of one kind by id; calibrations last. Whatever changes who is available, or a pair's status, locks the seats of the people
 concerned first.
 """
 
@@ -19,6 +19,16 @@ from services.matching.store.candidates import (
     save_organization,
 )
 from services.matching.store.catalog import current_facts
+from services.matching.store.choices import (
+    add_veto,
+    drop_ranking,
+    drop_veto,
+    ranking_of,
+    rankings_by,
+    save_ranking,
+    vetoed_couples,
+    vetoes_of,
+)
 from services.matching.store.cohorts import due_cohorts, load_cohort, partner_organizations_of
 from services.matching.store.enrolments import (
     enrolments_of_cohort,
@@ -27,6 +37,20 @@ from services.matching.store.enrolments import (
     lock_seats,
     occupancy_of,
     waiting_list,
+)
+from services.matching.store.learning import (
+    agreed_to_learning,
+    calibrations,
+    drop_report,
+    forget_lapsed_reports,
+    forget_reports,
+    load_calibration,
+    news_since,
+    organizations_with_news,
+    reports_of,
+    save_calibrations,
+    save_learning_consent,
+    save_report,
 )
 from services.matching.store.material import material_for
 from services.matching.store.pairs import due_proposals, load_pair, pairs_of_cohort, pairs_of_people, pairs_of_run
@@ -39,6 +63,7 @@ from services.matching.store.runs import (
     extend_claim,
     give_back,
     has_published_run,
+    latest_proven,
     latest_report,
     load_plan,
     load_run,
@@ -59,6 +84,7 @@ from services.matching.store.vectors import (
     forget_vectors,
     mark_read,
     save_vectors,
+    understood_by,
     unread_candidates,
     vectors_of,
 )
@@ -73,22 +99,32 @@ __all__ = [
     "add_block",
     "add_cohort",
     "add_run",
+    "add_veto",
+    "agreed_to_learning",
     "block_exists",
+    "calibrations",
     "claim_run",
     "cohorts_with_rounds_of",
     "current_facts",
+    "drop_ranking",
+    "drop_report",
+    "drop_veto",
     "due_cohorts",
     "due_proposals",
     "enrolments_of_cohort",
     "enrolments_of_person",
     "extend_claim",
+    "forget_lapsed_reports",
     "forget_person",
+    "forget_reports",
     "forget_vectors",
     "give_back",
     "has_published_run",
     "known_organizations",
     "lapsed_consents",
+    "latest_proven",
     "latest_report",
+    "load_calibration",
     "load_candidate",
     "load_cohort",
     "load_consent",
@@ -103,26 +139,38 @@ __all__ = [
     "mark_read",
     "material_for",
     "metadata",
+    "news_since",
     "occupancy_of",
+    "organizations_with_news",
     "pairs_of_cohort",
     "pairs_of_people",
     "pairs_of_run",
     "partner_organizations_of",
     "plan_is_kept",
+    "ranking_of",
+    "rankings_by",
+    "reports_of",
     "round_plans_of",
     "save",
+    "save_calibrations",
     "save_candidate",
     "save_consent",
+    "save_learning_consent",
     "save_near",
     "save_organization",
     "save_plan",
     "save_proof",
+    "save_ranking",
+    "save_report",
     "save_snapshot",
     "save_vectors",
     "seed_of",
     "seeing_all",
+    "understood_by",
     "unfinished_runs",
     "unread_candidates",
     "vectors_of",
+    "vetoed_couples",
+    "vetoes_of",
     "waiting_list",
 ]

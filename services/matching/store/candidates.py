@@ -14,7 +14,9 @@ from chassis.database import Transaction
 from contracts.profiles import Consent, Purpose
 from services.matching.domain.candidates import Candidate, texts_of
 from services.matching.store import tables
-from services.matching.store.vectors import forget_vectors
+from services.matching.store.choices import forget_choices
+from services.matching.store.learning import forget_reports
+from services.matching.store.vectors import forget_vectors, read_again
 
 _organization, _candidate, _consent, _block = tables.organization, tables.candidate, tables.consent, tables.block
 
@@ -59,6 +61,7 @@ async def forget_person(tx: Transaction, person_id: UUID, *, version: int) -> No
     known, _ = await load_candidate(tx, person_id)
     if known is not None:
         await forget_vectors(tx, texts_of(known))
+        await read_again(tx, texts_of(known))
     await _upsert_candidate(
         tx,
         version=version,
@@ -74,9 +77,13 @@ async def forget_person(tx: Transaction, person_id: UUID, *, version: int) -> No
         sa.update(_candidate).where(_candidate.c.manager_id == person_id).values(manager_id=None)
     )
     await tx.connection.execute(sa.delete(_consent).where(_consent.c.person_id == person_id))
+    learning = tables.learning_consent
+    await tx.connection.execute(sa.delete(learning).where(learning.c.person_id == person_id))
+    await forget_reports(tx, [person_id])
     await tx.connection.execute(
         sa.delete(_block).where(sa.or_(_block.c.person_id == person_id, _block.c.blocked_id == person_id))
     )
+    await forget_choices(tx, person_id)
     snapshot = tables.run_snapshot
     await tx.connection.execute(sa.delete(snapshot).where(sa.literal(person_id) == sa.any_(snapshot.c.people)))
 

@@ -17,6 +17,7 @@ from services.matching.domain.freeze import Material, Two
 from services.matching.domain.pairs import ANSWERABLE, SEATED, WORKED
 from services.matching.store import tables
 from services.matching.store.candidates import block_exists
+from services.matching.store.choices import rankings_of, vetoes_of
 from services.matching.store.enrolments import enrolments_of_cohort
 from services.matching.store.pairs import pairs_of_cohort
 
@@ -48,6 +49,8 @@ async def material_for(tx: Transaction, cohort: Cohort, *, now: datetime) -> Mat
         ),
         pinned=tuple(people_of(pair) for pair in pairs if pair.status is PairStatus.DRAFT and pair.pinned),
         drafted=tuple(people_of(pair) for pair in pairs if pair.status is PairStatus.DRAFT),
+        vetoed=tuple(veto.people for veto in await vetoes_of(tx, cohort.cohort_id)),
+        rankings={by: ranked for by, ranked in (await rankings_of(tx, cohort.cohort_id)).items() if by in people},
     )
 
 

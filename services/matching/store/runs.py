@@ -24,6 +24,8 @@ _run, _snapshot = tables.match_run, tables.run_snapshot
 _real_now = sa.func.clock_timestamp()
 _simulated = sa.func.coalesce(_run.c.state["simulated"].as_boolean(), sa.false())
 
+_whole = sa.func.coalesce(_run.c.state["mode"].astext, RunMode.WHOLE.value) == RunMode.WHOLE.value
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claimed:
@@ -90,7 +92,7 @@ async def latest_report(tx: Transaction, cohort_id: UUID) -> dict[UUID, Unmatche
             _run.c.cohort_id == cohort_id,
             _run.c.status == RunStatus.COMPLETED.value,
             ~_simulated,
-            sa.func.coalesce(_run.c.state["mode"].astext, RunMode.WHOLE.value) == RunMode.WHOLE.value,
+            _whole,
         )
         .order_by(_run.c.changed_at.desc(), _run.c.run_id)
         .limit(1)
@@ -175,6 +177,28 @@ async def load_snapshot(tx: Transaction, run_id: UUID) -> Frozen | None:
     """What the run froze, if an earlier attempt did and nobody in it was erased since."""
     row = (await tx.connection.execute(sa.select(_snapshot).where(_snapshot.c.run_id == run_id))).one_or_none()
     return None if row is None else Frozen(content=row.content, near=row.near, proof=row.proof, plan=row.plan)
+
+
+async def latest_proven(tx: Transaction, cohort_id: UUID, *, published: bool) -> UUID | None:
+    """The cohort's last run that is no simulation and whose proof is kept; ``published``: whose proposals people have seen."""
+    statement = (
+        sa.select(_run.c.run_id)
+        .join(_snapshot, _snapshot.c.run_id == _run.c.run_id)
+        .where(
+            _run.c.cohort_id == cohort_id,
+            _run.c.status == RunStatus.COMPLETED.value,
+            ~_simulated,
+            _whole,
+            _snapshot.c.near.is_not(None),
+            _snapshot.c.proof.is_not(None),
+        )
+        .order_by(_run.c.changed_at.desc(), _run.c.run_id)
+        .limit(1)
+    )
+    if published:
+        statement = statement.where(_run.c.state["published"].as_boolean().is_(sa.true()))
+    found: UUID | None = await tx.connection.scalar(statement)
+    return found
 
 
 async def load_plan(tx: Transaction, run_id: UUID) -> bytes | None:

@@ -42,6 +42,25 @@ async def unread_candidates(tx: Transaction, *, meaning: str, most: int) -> list
     ]
 
 
+async def understood_by(tx: Transaction, people: Collection[UUID], *, meaning: str) -> int:
+    """Of how many of these people this meaning has read the texts."""
+    statement = sa.select(sa.func.count()).where(
+        _candidate.c.person_id.in_(people), _candidate.c.embedded_by == meaning
+    )
+    return int(await tx.connection.scalar(statement) or 0)
+
+
+async def read_again(tx: Transaction, texts: Collection[str]) -> None:
+    """Whoever said one of these texts has it read again: somebody else's erasure took its vector."""
+    await tx.connection.execute(
+        sa.text(
+            "UPDATE candidate SET embedded_by = NULL WHERE embedded_by IS NOT NULL AND EXISTS (SELECT FROM "
+            "jsonb_array_elements((said->'offers') || (said->'needs')) AS one WHERE btrim(one->>'text') = ANY (:texts))"
+        ),
+        {"texts": sorted(texts)},
+    )
+
+
 async def mark_read(tx: Transaction, people: Iterable[Unread], *, meaning: str) -> None:
     """Their vectors are kept; unless the profile changed meanwhile."""
     versions = {each.person_id: each.version for each in people}

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.matching.engine import week
+from services.matching.engine.learning.curve import corrected
 from services.matching.engine.meaning.near import Near
 from services.matching.engine.model import (
     BOTH,
@@ -39,6 +40,7 @@ from services.matching.engine.scoring.problem import (
     weights_of,
 )
 from services.matching.engine.scoring.rules import ALWAYS, Check, Setting, compiled, couples_of, rulebook
+from services.matching.engine.scoring.wishes import wrong_with
 
 
 class SnapshotRefused(ValueError):
@@ -59,11 +61,12 @@ def in_order(people: Iterable[Person], *, seed: int) -> tuple[Person, ...]:
 
 
 def problem_of(snapshot: Snapshot, *, people: Sequence[Person], near: Near) -> Problem:
-    """The snapshot as arrays; ``people``: the snapshot's, ``in_order``.
+    """The snapshot as arrays; ``people``: the snapshot's, ``in_order``; chances as its correction, if it has one, makes them.
 
     ``near`` must know every text of the snapshot. Raises ``SnapshotRefused`` or ``RuleRefused`` for what makes no sense.
     """
     _check(snapshot)
+    near = corrected(near, snapshot.learned)
     monday = date.fromisoformat(snapshot.week)
     place = {person.id: number for number, person in enumerate(people)}
     codes = tuple(sorted({language.code for person in people for language in person.languages}))
@@ -96,7 +99,7 @@ def problem_of(snapshot: Snapshot, *, people: Sequence[Person], near: Near) -> P
 def checks_of(
     snapshot: Snapshot, *, rules: Sequence[Rule], place: dict[str, int], codes: Sequence[str]
 ) -> tuple[Check, ...]:
-    """What always holds – blocked, apart – and these rules, in the snapshot's order."""
+    """What always holds – blocked, apart, vetoed – and these rules, in the snapshot's order."""
     setting = Setting(
         place=place,
         languages=codes,
@@ -111,7 +114,7 @@ def checks_of(
     )
     always = [
         Check(ALWAYS, kind, required=True, cost=0, form=couples_of(couples, place=place))
-        for kind, couples in (("blocked", snapshot.blocked), ("apart", snapshot.apart))
+        for kind, couples in (("blocked", snapshot.blocked), ("apart", snapshot.apart), ("vetoed", snapshot.vetoed))
     ]
     stated = [compiled(rule, number=number, setting=setting) for number, rule in enumerate(rules)]
     return (*always, *(check for check in stated if check is not None))
@@ -245,7 +248,10 @@ def _check(snapshot: Snapshot) -> None:
         raise SnapshotRefused(
             f"To keep {snapshot.keep!r} of the current couples is unknown: choose none, locked or sticky."
         )
-    for name in ("met", "blocked", "apart", "pinned", "current", "rounds_met"):
+    problem = wrong_with(snapshot)
+    if problem:
+        raise SnapshotRefused(problem)
+    for name in ("met", "blocked", "apart", "vetoed", "pinned", "current", "rounds_met"):
         couples: tuple[Couple, ...] = getattr(snapshot, name)
         for couple in couples:
             if couple.first == couple.second:

@@ -33,7 +33,7 @@ class Passed:
 
 
 def broken_kinds(problem: Problem, u: int, v: int) -> tuple[str, ...]:
-    """What forbids this pair: kinds of rules, and ``self``, ``roles``, ``blocked``, ``apart``."""
+    """What forbids this pair: kinds of rules, and ``self``, ``roles``, ``blocked``, ``apart``, ``vetoed``."""
     found = ["self"] if u == v else []
     if not _may_meet(problem, u)[v]:
         found.append("roles")
@@ -54,10 +54,11 @@ def reason_for(u: int, *, problem: Problem, people: Sequence[Person], index: Inv
     everybody, me = np.arange(size), np.full(size, u)
     others = problem.able & _may_meet(problem, u) & (everybody != u)
     relevant = topics_of(problem, u, index=index)
-    held = {c: ~breaks(c.form, problem, me, everybody) for c in problem.rules.checks if c.required}
+    # Not by the check itself: some forms hold a mapping, which has no hash.
+    held = [(c, ~breaks(c.form, problem, me, everybody)) for c in problem.rules.checks if c.required]
 
     def allowed(*, without: str = "", number: int | None = None) -> NDArray[np.bool_]:
-        kept = [held[c] for c in held if c.kind != without and (number is None or c.number != number)]
+        kept = [holds for c, holds in held if c.kind != without and (number is None or c.number != number)]
         everything: NDArray[np.bool_] = np.logical_and.reduce([others, *kept])
         return everything
 
@@ -65,12 +66,18 @@ def reason_for(u: int, *, problem: Problem, people: Sequence[Person], index: Inv
     if (legal & relevant).any():
         why = phrase("all_taken", people=int((legal & relevant).sum()))
         return LeftOut(person=person.id, reason=model.CAPACITY, why=(why,))
-    freed = {check: int((allowed(number=check.number) & relevant).sum()) for check in held if check.number != ALWAYS}
-    would_help = sorted((check for check in freed if freed[check]), key=lambda check: (-freed[check], check.number))
+    freed = [
+        (int((allowed(number=check.number) & relevant).sum()), check) for check, _ in held if check.number != ALWAYS
+    ]
+    would_help = sorted((each for each in freed if each[0]), key=lambda each: (-each[0], each[1].number))
     whys = tuple(
-        phrase("without_rule", number=check.number + 1, rule=check.kind, people=freed[check])
-        for check in would_help[:MOST_RULES]
+        phrase("without_rule", number=check.number + 1, rule=check.kind, people=people)
+        for people, check in would_help[:MOST_RULES]
     )
+    # Who reads this is an organizer; people learn the code alone.
+    unvetoed = int((allowed(without="vetoed") & relevant).sum())
+    if unvetoed:
+        whys = (phrase("without_vetoes", people=unvetoed), *whys)
     if legal.any():
         no_topic = phrase("no_topic", people=int(legal.sum()))
         return LeftOut(person=person.id, reason=model.NOTHING_IN_COMMON, why=(no_topic, *whys))

@@ -85,6 +85,68 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "This pair would be worth {worth} instead of {own}, but only one of the two would teach.",
         "Ta para byłaby warta {worth} zamiast {own}, ale uczyłaby tylko jedna z osób.",
     ),
+    "own_is_better": (
+        "This pair would be worth {worth}, and the one that was found is worth {own}.",
+        "Ta para byłaby warta {worth}, a znaleziona jest warta {own}.",
+    ),
+    # why not this one, and suggestions
+    "own_ranking": (
+        "You ranked this person number {rank}; only you see this",
+        "Ta osoba jest na {rank}. miejscu Twojego rankingu; widzisz to tylko Ty",
+    ),
+    "nothing_against": (
+        "Nothing speaks against this pair; it would be worth {worth}.",
+        "Nic nie przemawia przeciwko tej parze; byłaby warta {worth}.",
+    ),
+    "paired_before": (
+        "The two are, or were, proposed to each other in this cohort.",
+        "Te dwie osoby są lub były sobie zaproponowane w tej edycji.",
+    ),
+    "kept_apart": (
+        "A wish, or a rule about what only the other one may tell, keeps the two apart. Which one is not shown.",
+        "Te dwie osoby rozdziela życzenie albo reguła o czymś, o czym może mówić tylko druga osoba. Której – nie podajemy.",
+    ),
+    "vetoed": ("An organizer vetoed this pair.", "Organizator zawetował tę parę."),
+    "broken_rule": (
+        "The cohort requires: {rule} (rule {number}).",
+        "Edycja wymaga: {rule} (reguła {number}).",
+    ),
+    "same_role": (
+        "By their roles in this cohort, neither could teach the other.",
+        "Zgodnie z rolami w tej edycji żadna z osób nie mogłaby uczyć drugiej.",
+    ),
+    "not_available": (
+        "One of the two takes no part at the moment.",
+        "Jedna z tych osób w tej chwili nie bierze udziału.",
+    ),
+    "incomplete_other": (
+        "The profile of one of the two is not complete.",
+        "Profil jednej z tych osób nie jest kompletny.",
+    ),
+    "not_read": (
+        "What one of the two wrote is not understood yet; ask again in a moment.",
+        "To, co napisała jedna z osób, nie zostało jeszcze zrozumiane; zapytaj za chwilę.",
+    ),
+    "nothing_to_teach": (
+        "No offer of the one meets a need of the other, in either direction: more needs or offers would help.",
+        "W żadnym kierunku oferta jednej osoby nie spełnia potrzeby drugiej: pomogłoby więcej potrzeb lub ofert.",
+    ),
+    "no_free_place": (
+        "One of the two has, or is promised, as many partners as they take.",
+        "Jedna z tych osób ma już lub ma obiecanych tylu partnerów, ilu przyjmuje.",
+    ),
+    "own_places_taken": (
+        "All your places are taken or promised.",
+        "Wszystkie Twoje miejsca są zajęte lub obiecane.",
+    ),
+    "nobody_free": (
+        "There are possible partners ({people}), and none of them has a free place now.",
+        "Są możliwi partnerzy ({people}), ale żaden z nich nie ma teraz wolnego miejsca.",
+    ),
+    "rules_leave_nobody_now": (
+        "The rules of the cohort leave nobody at the moment; its organizers see which of them.",
+        "Reguły edycji nie pozostawiają teraz nikogo; organizatorzy widzą, które.",
+    ),
     # why nobody
     "away": ("Out of office when the cohort starts.", "Poza biurem, gdy edycja się zaczyna."),
     "incomplete": ("The profile lacks {missing}.", "W profilu brakuje: {missing}."),
@@ -99,6 +161,10 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "without_rule": (
         "Without rule {number} ({rule}) there would be possible partners: {people}.",
         "Bez reguły {number} ({rule}) byliby możliwi partnerzy: {people}.",
+    ),
+    "without_vetoes": (
+        "Without the vetoes of organizers there would be possible partners: {people}.",
+        "Bez weta organizatorów byliby możliwi partnerzy: {people}.",
     ),
     "rules_leave_nobody": (
         "The rules leave nobody, and no single one of them is the cause.",

@@ -66,8 +66,14 @@ class Revalued:
         self._before = pairs.value(changed.u, changed.v)
         self._keys = keys(changed)
         self._kept = some(changed, changed.w != NEVER)
-        self._hidden = int(degrees(changed, pairs.size).max(initial=0))
+        # Only a couple that falls hides others behind it: one that rises stays before them all the same.
+        falling = some(changed, changed.w < self._before)
+        self._hidden = int(degrees(falling, pairs.size).max(initial=0))
         self.size = pairs.size
+        one, other = np.concatenate((changed.u, changed.v)), np.concatenate((changed.v, changed.u))
+        order = np.lexsort((other, one))
+        self._others, self._worth = other[order].astype(np.int32), np.concatenate((changed.w, changed.w))[order]
+        self._starts = np.searchsorted(one[order], np.arange(pairs.size + 1))
 
     def strongest(self, *, each: int) -> Edges:
         """See `Pairs`: everybody's best besides the changed couples, and these."""
@@ -97,15 +103,14 @@ class Revalued:
     def of(self, u: int) -> tuple[Numbers, Millionths]:
         """See `Pairs`."""
         partners, w = self._pairs.of(u)
-        changed = self._changed
-        mine = (changed.u == u) | (changed.v == u)
-        if not mine.any():
+        mine = slice(int(self._starts[u]), int(self._starts[u + 1]))
+        others, worth = self._others[mine], self._worth[mine]
+        if not len(others):
             return partners, w
-        others = np.where(changed.u[mine] == u, changed.v[mine], changed.u[mine]).astype(np.int32)
         keep = ~np.isin(partners, others)
-        open_ = changed.w[mine] != NEVER
+        open_ = worth != NEVER
         partners = np.concatenate([partners[keep], others[open_]])
-        w = np.concatenate([w[keep], changed.w[mine][open_]])
+        w = np.concatenate([w[keep], worth[open_]])
         order = np.argsort(partners)
         return partners[order], w[order]
 

@@ -1,0 +1,3 @@
+"""The one topic of the matching service's facts."""
+
+TOPIC = "viceversa.matching"
