@@ -14,7 +14,7 @@ ARGS ?=
 
 .PHONY: help install demo up test check types lint format imports schema-drift asyncapi-drift migrations-drift \
 	readme-commands bench migrate schema asyncapi contracts lock clean images compose-up compose-demo compose-down \
-	test-containers
+	test-containers drill
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  \1\t\2/p' Makefile | expand -t 22
@@ -73,6 +73,9 @@ test: install ## run the tests; ARGS="tests/chassis -k outbox" narrows them
 test-containers: install ## run the delivery tests on Apache Kafka and PostgreSQL in containers, and the images themselves
 	@VICEVERSA_TEST_INFRASTRUCTURE=containers $(BIN)/python -m pytest \
 		$(or $(ARGS),$(patsubst %,tests/chassis/test_%.py,consumer health inbox outbox parking replay) tests/containers)
+
+drill: install ## break a running platform under load and see whether anything is lost: make drill KILLS=20 SEED=7
+	@$(BIN)/python -m tests.drill --kills $(or $(KILLS),20) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 images: ## build an image of every deployable, and of the `viceversa` command
 	@$(COMPOSE) build

@@ -18,6 +18,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 DEAD = ".dead"  # suffix of the topic that takes bytes which nobody can decode
+_TOUCH = b"touch"
 _LARGEST_BATCH = 512 * 1024
 _LARGEST_REQUEST = 1024 * 1024
 
@@ -102,10 +103,13 @@ class Publisher:
 
         A failed call may have published some: publish the same again, consumers drop what they know.
         """
+        await self._attempt(records)
+
+    async def _attempt(self, records: Sequence[Outgoing], *, everywhere: bool = False) -> None:
         try:
             producer = await self._started()
             async with asyncio.timeout(self._settings.request_timeout_ms / 1000 * 2):
-                lanes = await self._by_partition(producer, records)
+                lanes = await self._by_partition(producer, records, everywhere=everywhere)
                 async with asyncio.TaskGroup() as group:
                     for (topic, partition), lane in lanes.items():
                         group.create_task(_send_in_order(producer, topic, partition, lane))
@@ -114,6 +118,14 @@ class Publisher:
             self.reachable = False
             await self._abandon()
             raise BrokerAway(f"publishing to {self._settings.bootstrap} failed: {_first(error)!r}") from error
+
+    async def touch(self, topics: Sequence[str]) -> None:
+        """A tombstone of a key that nobody has, onto every partition of these topics; BrokerAway when that did not work.
+
+        Kafka compacts closed segments alone, and closes one when a record comes after its time: on a partition that nobody writes to,
+        what was erased would stay for ever. Consumers pass tombstones over, and compaction takes these away, too.
+        """
+        await self._attempt([Outgoing(topic, _TOUCH, None, []) for topic in topics], everywhere=True)
 
     async def ping(self, *, within: float = 3.0) -> bool:
         """Whether the broker answers now, within some seconds."""
@@ -170,11 +182,13 @@ class Publisher:
             return self._producer
 
     async def _by_partition(
-        self, producer: AIOKafkaProducer, records: Sequence[Outgoing]
+        self, producer: AIOKafkaProducer, records: Sequence[Outgoing], *, everywhere: bool
     ) -> dict[tuple[str, int], list[Outgoing]]:
         partitions = {
             topic: sorted(await producer.partitions_for(topic)) for topic in {record.topic for record in records}
         }
+        if everywhere:
+            return {(record.topic, number): [record] for record in records for number in partitions[record.topic]}
         # As librdkafka's `consistent` partitioner does. The client's own default is computed in Python, for 20 µs a key.
         lanes: dict[tuple[str, int], list[Outgoing]] = defaultdict(list)
         for record in records:

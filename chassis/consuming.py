@@ -11,7 +11,15 @@ from typing import Any, Generic, TypeVar
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
-from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError, UnknownMemberIdError
+from aiokafka.errors import (
+    CommitFailedError,
+    IllegalGenerationError,
+    IllegalStateError,
+    KafkaError,
+    RebalanceInProgressError,
+    UnknownMemberIdError,
+)
+from aiokafka.structs import OffsetAndMetadata
 
 from chassis.broker import BrokerSettings, Incoming, stop_client
 
@@ -37,6 +45,7 @@ class _Batch(Generic[Message]):
     first: Mapping[TopicPartition, int]
     next: Mapping[TopicPartition, int]
     messages: Sequence[Message]
+    member: tuple[str, int] = ("", 0)  # who we were in the group when this was fetched
 
     def meets(self, other: _Batch[Message]) -> bool:
         """Whether both hold records of one partition: then one has to wait for the other."""
@@ -65,6 +74,7 @@ class Subscription(Generic[Message]):
     # Seconds to wait for more once something came: a transaction costs the same for one fact as for fifty.
     linger: float = 0.0
     joined: bool = False
+    assignments: int = 0  # how often the group has given us partitions
     postponed: int = 0  # how often a batch has been put off since one went through
     heartbeat: float = field(default_factory=time.monotonic)
     _busy: list[float] = field(default_factory=list)  # since when each batch is at work
@@ -130,7 +140,8 @@ class Subscription(Generic[Message]):
                 if postponed:
                     # What was read after them goes back with them, and first: so all is fetched again in its order.
                     for each in (batch, *postponed):
-                        _rewind(consumer, each.first)
+                        if self._is_still_member(consumer, each):
+                            _rewind(consumer, each.first)
                 elif batch.first and not self._stopping.is_set():
                     at_work[asyncio.create_task(self._work(consumer, batch))] = batch
             while at_work:
@@ -147,6 +158,7 @@ class Subscription(Generic[Message]):
         if not fetched:
             free = set()  # that is, all
             fetched = await consumer.getmany(timeout_ms=250, max_records=self.most)
+        member = self._member(consumer)
         room = self.most - sum(map(len, fetched.values()))
         if fetched and self.linger and room > 0:
             await self._wait(self.linger)
@@ -160,7 +172,8 @@ class Subscription(Generic[Message]):
             if number % _BREATH == 0:
                 await asyncio.sleep(0)  # others have their turn
         first = {partition: records[0].offset for partition, records in fetched.items()}
-        return _Batch(first, {partition: records[-1].offset + 1 for partition, records in fetched.items()}, messages)
+        ends = {partition: records[-1].offset + 1 for partition, records in fetched.items()}
+        return _Batch(first, ends, messages, member)
 
     async def _wait_for_turn(self, batch: _Batch[Message], at_work: _AtWork[Message]) -> list[_Batch[Message]]:
         """Until a lane is free, and nobody works on the batch's partitions; those that had to be postponed meanwhile."""
@@ -192,11 +205,37 @@ class Subscription(Generic[Message]):
         return True
 
     async def _commit(self, consumer: AIOKafkaConsumer, batch: _Batch[Message]) -> None:
-        try:
-            await consumer.commit(dict(batch.next))
-        except (CommitFailedError, IllegalStateError, UnknownMemberIdError) as error:
-            # The partitions moved while we worked: whoever has them now sees the batch again and drops what it knows.
-            log.info("consumer.commit_superseded", group=self.group, error=str(error))
+        """Tell the group how far we are, as the member that we were when the batch was fetched, and as nobody else.
+
+        The client's own commit goes on trying after the group has forgotten us, and then without a name: a broker that lost its memory
+        takes that, and takes our old offsets for some of its own, whose facts nobody would ever read.
+        """
+        offsets = {partition: OffsetAndMetadata(offset, "") for partition, offset in batch.next.items()}
+        coordinator = consumer._coordinator  # noqa: SLF001
+        while self._is_still_member(consumer, batch):
+            try:
+                await coordinator.ensure_coordinator_known()
+                if self._is_still_member(consumer, batch):
+                    await coordinator._do_commit_offsets(None, offsets)  # noqa: SLF001
+                    return
+            except (CommitFailedError, IllegalGenerationError, RebalanceInProgressError, UnknownMemberIdError) as error:
+                # The partitions moved while we worked: whoever has them now sees the batch again and drops what it knows.
+                log.info("consumer.commit_superseded", group=self.group, error=str(error))
+                return
+            except KafkaError as error:
+                if not error.retriable:
+                    raise
+                if self._stopping.is_set():
+                    return
+                await self._wait(0.1)
+        log.info("consumer.commit_outdated", group=self.group)
+
+    def _is_still_member(self, consumer: AIOKafkaConsumer, batch: _Batch[Message]) -> bool:
+        return batch.member[0] != "" and batch.member == self._member(consumer)
+
+    def _member(self, consumer: AIOKafkaConsumer) -> tuple[str, int]:
+        """Who we are in the group: our name there, and the how-manieth time it gave us partitions."""
+        return consumer._coordinator.member_id, self.assignments  # noqa: SLF001
 
     async def _wait(self, seconds: float) -> None:
         try:
@@ -214,6 +253,7 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
         self._subscription.joined = True
+        self._subscription.assignments += 1
         log.info("consumer.assigned", group=self._subscription.group, partitions=len(assigned))
 
 

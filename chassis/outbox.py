@@ -30,7 +30,7 @@ LARGEST_FACT = (
     900_000  # bytes; brokers refuse records above 1 MB by default, and a refused record would block all others
 )
 _CHANNEL = "outbox"
-_RELAY_LOCK = 0x5669_6F62
+RELAY_LOCK = 0x5669_6F62  # whoever holds it in a service's database publishes its outbox, and nobody else
 _EMIT_LOCK = 0x5669_6F63
 _BATCH = 4_000
 _PRUNED_AT_ONCE = 5_000
@@ -54,6 +54,7 @@ SELECT seq, topic, key::text, payload, fact_id::text, wire, occurred_at::text, t
 FROM (SELECT seq FROM unpublished WHERE seq <> ALL($2::bigint[]) ORDER BY seq LIMIT $1) AS next JOIN outbox USING (seq) ORDER BY seq
 """
 _OLDEST = "SELECT recorded_at FROM outbox WHERE seq = (SELECT min(seq) FROM unpublished)"
+_TOPICS = "SELECT DISTINCT topic FROM outbox"
 _MARK = "DELETE FROM unpublished WHERE seq = ANY($1::bigint[])"
 _PRUNE = sa.text(
     "DELETE FROM outbox WHERE seq IN (SELECT seq FROM outbox WHERE recorded_at < clock_timestamp() - make_interval(days => :days) "
@@ -165,6 +166,9 @@ class Relay:
     poll_seconds: float = 0.5
     linger: float = 0.01  # seconds to wait for more once something came
     batch: int = _BATCH
+    # Seconds until every partition gets a sign of life (see Publisher.touch): after it became active, and from then on.
+    touch_after: float = 600.0
+    touch_every: float = 6 * 3600.0
     active: bool = False
     heartbeat: float = field(default_factory=time.monotonic)
     oldest_seconds: float = 0.0  # age of the oldest unpublished fact when it was last looked at
@@ -219,7 +223,7 @@ class Relay:
 
     async def _serve(self, connection: asyncpg.Connection[Any]) -> None:
         await connection.execute(f"SET ROLE {self.service}_system")
-        while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", _RELAY_LOCK):
+        while not await connection.fetchval("SELECT pg_try_advisory_lock($1)", RELAY_LOCK):
             self._failures = 0
             self.heartbeat = time.monotonic()
             if await self._wait(self.poll_seconds):
@@ -228,9 +232,12 @@ class Relay:
         await connection.add_listener(_CHANNEL, lambda *_: woken.set())
         self.active = True
         log.info("relay.active")
-        measured = -math.inf
+        measured, touch_at = -math.inf, time.monotonic() + self.touch_after
         while True:
             woken.clear()
+            if time.monotonic() >= touch_at:
+                await self.publisher.touch([row["topic"] for row in await connection.fetch(_TOPICS)])
+                touch_at = time.monotonic() + self.touch_every
             if time.monotonic() - measured >= self.poll_seconds:
                 await self._measure_age(connection)
                 measured = time.monotonic()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import secrets
+import signal
 import socket
 import ssl
 import subprocess
@@ -20,7 +22,18 @@ import httpx
 from chassis.identity import DevelopmentIssuer
 from contracts.base import OWNERS
 from deploy import template
-from deploy.embedded import CAN_FORK, Child, ChildFailed, Infrastructure, Nursery, embedded, free_port, nursery, start
+from deploy.embedded import (
+    CAN_FORK,
+    Child,
+    ChildFailed,
+    Embedded,
+    Infrastructure,
+    Nursery,
+    embedded,
+    free_port,
+    nursery,
+    start,
+)
 from deploy.mailbox import mail_server
 from deploy.places import ROOT, STATE
 from deploy.provision import SERVICES, ServiceDsns, service_dsns
@@ -162,6 +175,54 @@ def attach(data_dir: Path) -> Platform:
     )
 
 
+def revive(running: Platform, *, say: Callable[[str], None] = lambda line: None) -> None:
+    """Start the database and the broker again when they have ended, at their old addresses, while the deployables wait for them.
+
+    What the broker forgot is queued again. ChildFailed or PlatformFailed when that did not work; calling again tries again.
+    """
+    infrastructure = running.infrastructure
+    assert isinstance(infrastructure, Embedded), "only who started them can start them again"
+    if not infrastructure.postgres.child.running():
+        infrastructure.postgres.start_again()
+        say("PostgreSQL had ended and is up again")
+    if not infrastructure.broker.child.running():
+        asyncio.run(_bring_broker_back(running, infrastructure, say))
+        say("the broker had ended and is up again")
+
+
+async def _bring_broker_back(running: Platform, infrastructure: Embedded, say: Callable[[str], None]) -> None:
+    import asyncpg  # these are not needed as long as nothing ends
+
+    from deploy.reconcile import relays_held
+    from deploy.topics import create
+
+    try:
+        async with relays_held({name: dsn.app for name, dsn in running.dsns.items()}):
+            with _standing_still(running):
+                infrastructure.broker.start_again()
+                create(infrastructure.kafka_bootstrap)
+            await asyncio.to_thread(_prepare, infrastructure, running.secrets, say, broker_forgot=True)
+    except BaseException as error:
+        infrastructure.broker.kill()  # half of this is worse than nothing: newer facts would go out before older ones
+        if isinstance(error, OSError | TimeoutError | asyncpg.PostgresError | asyncpg.InterfaceError):
+            raise PlatformFailed(f"the broker is not back, because the database does not answer: {error!r}") from error
+        raise
+
+
+@contextmanager
+def _standing_still(running: Platform) -> Iterator[None]:
+    """No deployable moves while the block runs. The embedded broker makes a topic for whoever asks, and when two ask at once, or one asks
+    while we make it, the topic begins twice: what was published in between is overwritten."""
+    deployables = [child for child in running.processes.values() if child.running()]
+    for child in deployables:
+        child.process.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for child in deployables:
+            child.process.send_signal(signal.SIGCONT)
+
+
 def wait_until_ready(
     running: Platform, *, within: float = _READY_WITHIN, say: Callable[[str], None] = lambda line: None
 ) -> None:
@@ -252,8 +313,9 @@ def _prepare(
     made: Secrets,
     say: Callable[[str], None],
     *,
-    forking: Nursery | None,
+    forking: Nursery | None = None,
     migrated: bool = False,
+    broker_forgot: bool = False,
 ) -> None:
     asked = json.dumps(
         {
@@ -261,6 +323,7 @@ def _prepare(
             "kafka": infrastructure.kafka_bootstrap,
             "password": made.database,
             "migrated": migrated,
+            "broker_forgot": broker_forgot,
         }
     )
     if forking is not None:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 import asyncpg
 
 from chassis.database import migrate, newest_revision
-from deploy.provision import SERVICES, ServiceDsns, provision
+from deploy.provision import SERVICES, ServiceDsns, provision, service_dsns
 from deploy.topics import create
 
 
@@ -44,8 +44,16 @@ def migrated(dsns: dict[str, ServiceDsns]) -> bool:
     return any(before.values())
 
 
-def prepare(admin_dsn: str, *, kafka: str, password: str, say: Callable[[str], None]) -> dict[str, ServiceDsns]:
-    """All of it, in order; `say` gets a line per step that did something."""
+def prepare(
+    admin_dsn: str, *, kafka: str, password: str, broker_forgot: bool = False, say: Callable[[str], None]
+) -> dict[str, ServiceDsns]:
+    """All of it, in order; `say` gets a line per step that did something. `broker_forgot`: the databases
+    are in order, and only what was on its way has to be made good."""
+    if broker_forgot:
+        dsns = {name: service_dsns(admin_dsn, service=name, password=password) for name in SERVICES}
+        create(kafka)
+        queue_again(dsns, say=say)
+        return dsns
     started = time.monotonic()
     dsns = asyncio.run(provisioned(admin_dsn, password=password))
     had_data = migrated(dsns)
@@ -53,26 +61,31 @@ def prepare(admin_dsn: str, *, kafka: str, password: str, say: Callable[[str], N
     say(f"databases and {len(created)} topics ready in {time.monotonic() - started:.1f} s")
     if had_data and created:
         # The topics are new and the data is not: the broker has forgotten what was on its way.
-        from deploy.contracts import specs
-        from deploy.reconcile import reconcile
-
-        for found in asyncio.run(reconcile({name: dsn.app for name, dsn in dsns.items()}, specs=specs())):
-            if found.requeued:
-                say(f"{found.owner}: {found.requeued} of {found.checked} kept facts will be published again")
+        queue_again(dsns, say=say)
     return dsns
 
 
+def queue_again(dsns: dict[str, ServiceDsns], *, say: Callable[[str], None]) -> None:
+    """Publish again what consumers have not confirmed, under the same ids."""
+    from deploy.contracts import specs
+    from deploy.reconcile import reconcile
+
+    for found in asyncio.run(reconcile({name: dsn.app for name, dsn in dsns.items()}, specs=specs())):
+        if found.requeued:
+            say(f"{found.owner}: {found.requeued} of {found.checked} kept facts will be published again")
+
+
 def main(_arguments: Sequence[str] = ()) -> int:
-    """Arguments come as JSON on standard input, since they hold passwords: {"admin_dsn", "kafka", "password", "migrated"}.
+    """Arguments come as JSON on standard input, since they hold passwords: those of `prepare`, and "migrated".
 
     Databases that are `migrated` are up to date and new: only the topics are made.
     """
     chosen = json.load(sys.stdin)
-    if chosen["migrated"]:
+    if chosen.pop("migrated"):
         started = time.monotonic()
         print(f"{len(create(chosen['kafka']))} topics ready in {time.monotonic() - started:.1f} s")
         return 0
-    prepare(chosen["admin_dsn"], kafka=chosen["kafka"], password=chosen["password"], say=print)
+    prepare(**chosen, say=print)
     return 0
 
 

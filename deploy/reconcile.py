@@ -6,15 +6,24 @@ not in the other is marked unpublished, and the owner's relay sends it as if for
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
 
+from chassis.outbox import RELAY_LOCK
 from chassis.service import Spec
 
 _BATCH = 10_000
+_HOLD_WITHIN = 15.0
+# A relay that was told by the broker that is gone, and has not noted it down yet, must not do so any more. It connects again at once.
+_END_RELAY = (
+    "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+    "WHERE datname = current_database() AND application_name LIKE 'viceversa-%-relay' AND usename = current_user"
+)
 _QUEUE_AGAIN = "INSERT INTO unpublished SELECT seq FROM outbox WHERE fact_id = ANY($1::uuid[]) ON CONFLICT DO NOTHING"
 
 
@@ -36,6 +45,8 @@ async def reconcile(app_dsns: Mapping[str, str], *, specs: Mapping[str, Spec], r
     try:
         for name, dsn in app_dsns.items():
             connections[name] = await asyncpg.connect(dsn)
+            if repair:
+                await connections[name].execute(_END_RELAY)
             await connections[name].execute(f"SET ROLE {name}_system")
         return [
             await _reconcile_owner(owner, connections, specs, repair=repair)
@@ -45,6 +56,24 @@ async def reconcile(app_dsns: Mapping[str, str], *, specs: Mapping[str, Spec], r
     finally:
         for connection in connections.values():
             await connection.close()
+
+
+@asynccontextmanager
+async def relays_held(app_dsns: Mapping[str, str]) -> AsyncIterator[None]:
+    """Nobody publishes while the block runs: what the broker lost has to be queued again before anything newer of the same key goes out.
+    TimeoutError when a relay does not let go within seconds."""
+    connections: list[asyncpg.Connection[Any]] = []
+    try:
+        async with asyncio.timeout(_HOLD_WITHIN):
+            for dsn in app_dsns.values():
+                connections.append(await asyncpg.connect(dsn))
+                while not await connections[-1].fetchval("SELECT pg_try_advisory_lock($1)", RELAY_LOCK):
+                    await connections[-1].execute(_END_RELAY)
+                    await asyncio.sleep(0.02)
+        yield
+    finally:
+        for connection in connections:
+            connection.terminate()
 
 
 async def _reconcile_owner(

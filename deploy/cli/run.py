@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated
@@ -117,12 +118,11 @@ def _stay(running: Platform) -> None:
     console.print(f"  data and logs: {running.data_dir}")
     console.print(f"  a token:       viceversa token operator root --data '{running.data_dir}'")
     console.print("  Ctrl-C stops it.")
-    restarted: dict[str, list[float]] = {name: [] for name in running.processes}
+    restarted: dict[str, list[float]] = {name: [] for name in ("infrastructure", *running.processes)}
     try:
         while True:
             time.sleep(0.5)
-            for child in running.infrastructure.children:
-                child.require_running("the platform was up")
+            _revive(running, restarted["infrastructure"])
             for name, child in list(running.processes.items()):
                 if not child.running():
                     _start_again(running, name, restarted[name])
@@ -130,18 +130,33 @@ def _stay(running: Platform) -> None:
         console.print("\nstopping …")
 
 
-def _start_again(running: Platform, name: str, before: list[float]) -> None:
-    from deploy.local import PlatformFailed
+def _revive(running: Platform, before: list[float]) -> None:
+    """Bring the database and the broker back when they have ended; PlatformFailed when that is of no use."""
+    from deploy.local import PlatformFailed, revive
 
+    if all(child.running() for child in running.infrastructure.children):
+        return
+    _not_too_often(before, "PostgreSQL or the broker", running.infrastructure.children[0].last_words)
+    try:
+        revive(running, say=_step)
+    except PlatformFailed as failed:
+        console.print(f"[yellow]{failed}[/yellow]")
+
+
+def _start_again(running: Platform, name: str, before: list[float]) -> None:
     child = running.processes[name]
-    recently = [moment for moment in before if time.monotonic() - moment < _TRYING_SECONDS]
-    if len(recently) >= _RESTARTS:
-        raise PlatformFailed(
-            f"{name} ended {_RESTARTS + 1} times in a minute; the end of its log:\n{child.last_words()}"
-        )
-    before[:] = [*recently, time.monotonic()]
+    _not_too_often(before, name, child.last_words)
     console.print(f"[yellow]{name} ended with status {child.process.returncode}; starting it again[/yellow]")
     running.start(name)
+
+
+def _not_too_often(before: list[float], name: str, last_words: Callable[[], str]) -> None:
+    from deploy.local import PlatformFailed
+
+    recently = [moment for moment in before if time.monotonic() - moment < _TRYING_SECONDS]
+    if len(recently) >= _RESTARTS:
+        raise PlatformFailed(f"{name} ended {_RESTARTS + 1} times in a minute; the end of its log:\n{last_words()}")
+    before[:] = [*recently, time.monotonic()]
 
 
 def _end_on_signals() -> None:

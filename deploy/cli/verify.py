@@ -29,7 +29,7 @@ def verify_run(
     try:
         from services.matching.engine.verifying import verify  # numpy and all: only who verifies pays for it
     except ImportError as missing:
-        raise fail("This installation cannot verify: install viceversa[matching,operate] (make install).") from missing
+        raise fail("This installation cannot verify: install viceversa[operate] (make install).") from missing
 
     report = verify(kept.snapshot, near=kept.near, proof=kept.proof, digest=kept.run.snapshot_digest)
     typer.echo(f"run {run_id}: {report.people} people, {report.pairs} pairs")

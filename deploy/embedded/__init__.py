@@ -24,6 +24,7 @@ __all__ = [
     "Broker",
     "Child",
     "ChildFailed",
+    "Embedded",
     "Infrastructure",
     "Nursery",
     "Postgres",
@@ -46,7 +47,24 @@ class Infrastructure:
     postgres_admin_dsn: str
     kafka_bootstrap: str
     data_dir: Path
-    children: tuple[Child, ...] = ()
+
+    @property
+    def children(self) -> tuple[Child, ...]:
+        """What this process started and has to look after: nothing."""
+        return ()
+
+
+@dataclass(frozen=True)
+class Embedded(Infrastructure):
+    """Infrastructure that this process started, and can start again."""
+
+    postgres: Postgres
+    broker: Broker
+
+    @property
+    def children(self) -> tuple[Child, ...]:
+        """Both processes as they are now."""
+        return (self.postgres.child, self.broker.child)
 
 
 @contextmanager
@@ -57,7 +75,7 @@ def embedded(
     thrown_away: bool = False,
     postgres_port: int | None = None,
     kafka_port: int | None = None,
-) -> Iterator[Infrastructure]:
+) -> Iterator[Embedded]:
     """PostgreSQL and a broker on `data_dir` while the block runs; both are stopped gracefully at its end.
 
     `durable=False` makes commits faster and safe against everything but a power failure (tests). `thrown_away`:
@@ -69,11 +87,12 @@ def embedded(
     try:
         postgres = start_postgres(data_dir, postgres_port, durable=durable, thrown_away=thrown_away)
         try:
-            yield Infrastructure(
+            yield Embedded(
                 postgres_admin_dsn=postgres.admin_dsn,
                 kafka_bootstrap=broker.bootstrap,
                 data_dir=data_dir,
-                children=(postgres.child, broker.child),
+                postgres=postgres,
+                broker=broker,
             )
         finally:
             postgres.stop()

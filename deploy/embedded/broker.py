@@ -11,11 +11,12 @@ from pathlib import Path
 from deploy.embedded.child import Child, ChildFailed, free_port, start, wait_until_listening
 
 
-@dataclass(frozen=True)
+@dataclass
 class Broker:
     bootstrap: str
     port: int
     child: Child
+    log: Path | None = None
 
     def stop(self) -> None:
         self.child.stop(within=2.0)
@@ -23,6 +24,10 @@ class Broker:
     def kill(self) -> None:
         """SIGKILL, as a crash would."""
         self.child.kill()
+
+    def start_again(self) -> None:
+        """Start what has ended, at the same address and with nothing in it; ChildFailed when it does not come up."""
+        self.child = _start(self.port, log=self.log).child
 
 
 def start_broker(port: int | None = None, *, log: Path | None = None) -> Broker:
@@ -60,7 +65,7 @@ def _start(port: int, *, log: Path | None) -> Broker:
         on_our_death=signal.SIGKILL,
     )
     wait_until_listening(child, port=port)
-    return Broker(bootstrap=f"127.0.0.1:{port}", port=port, child=child)
+    return Broker(bootstrap=f"127.0.0.1:{port}", port=port, child=child, log=log)
 
 
 def _environment(ours: Mapping[str, str]) -> dict[str, str]:

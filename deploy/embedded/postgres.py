@@ -69,11 +69,12 @@ _THROWN_AWAY = _FAST_INSTEAD_OF_DURABLE | {
 }
 
 
-@dataclass(frozen=True)
+@dataclass
 class Postgres:
     admin_dsn: str
     port: int
     data_dir: Path
+    durable: bool
     child: Child
     claim: BinaryIO  # the locked file that keeps a second server away from the same folder
 
@@ -86,6 +87,12 @@ class Postgres:
         """SIGKILL of the server, as a crash would, and wait until its workers have noticed."""
         self.child.kill()
         self._let_go()
+
+    def start_again(self) -> None:
+        """Start what has ended, on the same data and at the same address; ChildFailed when it does not come up."""
+        self._let_go()
+        again = start_postgres(self.data_dir, self.port, durable=self.durable)
+        self.child, self.claim = again.child, again.claim
 
     def _let_go(self) -> None:
         cluster = self.data_dir / "postgres"
@@ -123,7 +130,7 @@ def start_postgres(
         claim.close()
         raise
     dsn = f"postgresql://{ADMIN}:{password}@127.0.0.1:{chosen}/postgres"
-    return Postgres(admin_dsn=dsn, port=chosen, data_dir=data_dir, child=child, claim=claim)
+    return Postgres(admin_dsn=dsn, port=chosen, data_dir=data_dir, durable=durable, child=child, claim=claim)
 
 
 def forget_shared_memory(data_dir: Path) -> None:

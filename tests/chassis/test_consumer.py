@@ -167,6 +167,34 @@ class TestBroker:
         await execute(SPEC, database, save("after"), actor=ADMIN)
         await greeted(rows, 2, within=30)
 
+    async def test_that_forgot_everything_does_not_learn_where_we_had_been(
+        self, rows: Rows, kafka: Kafka, parts: Callable[..., Parts]
+    ) -> None:
+        """A batch in hand when the broker dies ends at an offset that the new broker will give to other facts."""
+        part = parts()
+        part.run_consumer()
+        key = uuid4()
+        await kafka.send([record_of(updated(f"v{n}", key=key, version=n), offset=0) for n in range(1, 21)])
+        await greeted(rows, 20)
+        Levers.gate = asyncio.Event()
+        await kafka.send([record_of(updated("slow", key=key, version=21), offset=0)])
+        subscription = part.running.subscription
+        assert subscription is not None
+        await eventually(lambda: subscription.busy_since, describe="the consumer has it in hand")
+        before = subscription.assignments
+        await kafka.kill()
+        await kafka.restart()
+        await eventually(
+            lambda: subscription.joined and subscription.assignments > before, describe="it joined anew", within=30
+        )
+        Levers.gate.set()
+        await greeted(rows, 21)
+        subscription.stop()
+        await asyncio.gather(*part.tasks)
+        parts().run_consumer()  # begins where the group says it had been
+        await kafka.send([record_of(updated(f"v{n}", key=key, version=n), offset=0) for n in range(22, 26)])
+        await greeted(rows, 25, within=20)
+
     async def test_that_stands_still_is_survived(
         self, rows: Rows, kafka: Kafka, parts: Callable[..., Parts], database: Database
     ) -> None:

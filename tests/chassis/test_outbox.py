@@ -15,7 +15,7 @@ from chassis.service import Tick, execute, tick
 from contracts.base import SYSTEM, facts
 from contracts.profiles import TOPIC, ProfileUpdated
 from tests.chassis import probe_service
-from tests.chassis.conftest import ADMIN, Kafka, Parts, Rows, save, updated
+from tests.chassis.conftest import ADMIN, PARTITIONS, Kafka, Parts, Rows, save, updated
 from tests.probes import Record, eventually
 
 SPEC = probe_service.app.spec
@@ -211,6 +211,32 @@ class TestRelay:
         await eventually(lambda: 3599 < relay.oldest_seconds < 3700, describe="an hour")
         await kafka.restart()
         await eventually(lambda: relay.oldest_seconds == 0, describe="nothing waits", within=15)
+
+    async def test_sends_a_sign_of_life_to_every_partition_that_no_consumer_takes_for_a_fact(
+        self, database: Database, rows: Rows, kafka: Kafka, parts: Callable[..., Parts]
+    ) -> None:
+        part = parts()
+        relay = part.run_relay()
+        await execute(SPEC, database, save("before"), actor=ADMIN)
+        await everything_published(rows)
+        relay.stop()
+        part = parts()
+        part.running.relay.touch_after = 0.0
+        part.run_relay()
+        part.run_consumer()
+
+        async def touched() -> bool:
+            empty = [record for record in await kafka.topics.read(TOPIC) if record.value is None]
+            return [record.partition for record in empty] == list(range(PARTITIONS))
+
+        await eventually(touched, describe="an empty record on every partition, once")
+        await execute(SPEC, database, save("after"), actor=ADMIN)
+        await eventually(lambda: _both_greeted(rows), describe="facts before and behind it have their effect")
+        assert await rows.all("SELECT 1 FROM parked") == []
+
+
+async def _both_greeted(rows: Rows) -> bool:
+    return sorted(await rows.effects()) == [("after", 1), ("before", 1)]
 
 
 async def _published(rows: Rows) -> bool:

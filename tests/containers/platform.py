@@ -9,9 +9,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 from deploy.settings_file import settings_file
 
 ROOT = Path(__file__).resolve().parents[2]
+_PROJECT = "viceversa-tests-"  # and the process id of the test run
 COMPOSE_FILES = (
     "--file=deploy/compose.yaml",
     "--file=deploy/compose.production.yaml",
@@ -62,12 +65,23 @@ class ComposedPlatform:
         return {name: value.strip('"') for name, _, value in lines if not name.startswith("#")}
 
 
+def _remove_leftovers() -> None:
+    """Projects of test runs that no longer live: their containers, networks and volumes, by their label alone."""
+    label = "com.docker.compose.project"
+    shown = docker("ps", "-a", "--filter", f"label={label}", "--format", '{{.Label "' + label + '"}}').split()
+    for project in {name for name in shown if name.startswith(_PROJECT)}:
+        owner = project.removeprefix(_PROJECT)
+        if not (owner.isdigit() and psutil.pid_exists(int(owner))):
+            docker("compose", "-p", project, "down", "-v", "-t", "2", "--remove-orphans")
+
+
 @contextmanager
 def composed(folder: Path, *, scale: dict[str, int]) -> Iterator[ComposedPlatform]:
     """The platform of a trial while the block runs, every service ready; nothing of it stays."""
     env_file = folder / "platform.env"
     env_file.write_text(settings_file(trial=True))
-    platform = ComposedPlatform(f"viceversa-tests-{os.getpid()}", env_file)
+    platform = ComposedPlatform(f"{_PROJECT}{os.getpid()}", env_file)
+    _remove_leftovers()
     try:
         platform.compose("--profile", "trial", "build", "-q", within=600)
         scaled = [f"--scale={name}={count}" for name, count in scale.items()]

@@ -49,6 +49,13 @@ def test_takes_the_cohort_of_the_demonstration(platform: ComposedPlatform) -> No
     print(docker("stats", "--no-stream", "--format", "{{.Name}} {{.MemUsage}}"))
 
 
+def test_a_run_is_verified_by_an_image_without_solvers(platform: ComposedPlatform) -> None:
+    query = "SELECT run_id FROM match_run LIMIT 1"
+    database = ("exec", "-T", "postgres", "psql", "-U", "postgres", "-d", "viceversa_matching")
+    run_id = platform.compose(*database, "-tAc", query).strip()
+    assert "the bound holds over all pairs" in platform.compose("run", "--rm", "-T", "operate", "verify-run", run_id)
+
+
 def test_sends_every_mail_once(platform: ComposedPlatform) -> None:
     counted = platform.compose(
         "exec",

@@ -68,6 +68,39 @@ async def test_a_kill_of_everything_loses_and_doubles_nothing(tmp_path: Path) ->
             assert await topics.read("viceversa.feedback"), "an independent client sees the facts on the topics"
 
 
+async def test_its_keeper_brings_the_broker_and_the_database_back(tmp_path: Path) -> None:
+    with keeper(tmp_path / "data") as platform:
+        running = await asyncio.to_thread(partial(platform.start, within=120))
+        mother, *others = platform.processes()
+        ended = [each for each in others if each.ppid() == mother.pid and each.name() in ("tansu", "postgres")]
+        assert len(ended) == 2, "the broker and the database's first process"
+        for process in ended:
+            process.kill()
+        up_log = platform.data_dir / "up.log"
+        await eventually(
+            lambda: up_log.read_text().count("had ended and is up again") == 2, describe="both back", within=60
+        )
+        async with a_stage(running) as stage:
+
+            async def registered() -> bool:
+                await onboarding.register(stage, stage.partners[0])
+                return True
+
+            await eventually(registered, describe="somebody can register again", within=60, every=0.5)
+            await eventually(
+                lambda: _known_to_matching(running), describe="and it is heard of on the topics", within=60
+            )
+
+
+async def _known_to_matching(running: Platform) -> bool:
+    dsn = running.infrastructure.postgres_admin_dsn
+    connection = await asyncpg.connect(dsn, database="viceversa_matching")
+    try:
+        return bool(await connection.fetchval("SELECT count(*) FROM organization") == 1)
+    finally:
+        await connection.close()
+
+
 async def _accept_until_killed(
     stage: Stage, proposals: list[dict[str, Any]], *, kill: Callable[[], int]
 ) -> list[tuple[str, str, str]]:
