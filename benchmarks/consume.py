@@ -1,8 +1,9 @@
 """Facts per second from the broker into a read model, by one process: Subscription, Inbox and a projection.
 
 The facts lie on a topic before the clock starts; it runs from the first batch to the last row committed. The projection is an upsert of
-whole batches with a version guard, as the gateway's are. One topic holds changes of places in a cohort (about 500 bytes, a fact of
-the usual size), another changes of profiles (about 1,150 bytes, the largest that come in numbers). Compared with, on the first topic:
+whole batches with a version guard, and two batches are at work at once: both as in the gateway. One topic holds changes of places in a
+cohort (about 500 bytes, a fact of the usual size), another changes of profiles (about 1,150 bytes, the largest that come in numbers).
+Compared with, on the first topic:
 
 - raw: aiokafka's `getmany`, offsets committed per batch, nothing decoded and nothing stored: the ceiling of the client;
 - idle: our Subscription with nothing to do, and FastStream's subscriber one by one with nothing to do but decode, once committing
@@ -43,6 +44,7 @@ from contracts.base import Event, encode, facts
 from contracts.matching import EnrolmentChanged
 from contracts.profiles import ProfileUpdated
 
+_LANES = 2  # as the gateway has, see gateway/app.py
 _COLUMNS = "id, version, organization_id, person_id, status, state"
 _NEWER = (
     "ON CONFLICT (id) DO UPDATE SET version = excluded.version, organization_id = excluded.organization_id, "
@@ -160,7 +162,9 @@ class Bench:
             watch.begin()
             return read(record)
 
-        subscription = Subscription[Any](self.ground.broker, f"group-{uuid4()}", (self.topic,), first, take, lanes=2)
+        subscription = Subscription[Any](
+            self.ground.broker, f"group-{uuid4()}", (self.topic,), first, take, lanes=_LANES
+        )
         running = asyncio.create_task(subscription.run())
         rate = await watch.rate()
         subscription.stop()

@@ -8,12 +8,14 @@ and earn nothing.
 
 Value is what people are shown: the tier that keeps one-way pairs for those whom no two-way pair can cover is no part of it.
 ``share_of_bound`` is a plan's value against the most that any plan which leaves as few people alone, and needs as few one-way
-pairs, can be worth; a peer that leaves more alone or takes more one-way pairs can come close to it or pass it: see both beside it.
+pairs, can be worth. Of a peer that takes more one-way pairs than ours only as many count, the best of them; one that leaves more
+people alone can still come close to it, or pass it by a little: see that beside it.
 
 The last line is `RESULT` and JSON, a key for each number of people: `seconds`, `gap` (share of the bound that ours may miss),
 `memory_mb` (the most that the process held), `unmatched`, `unmatched_bound`, `one_way`, `exact`, `violations`, `blocking` (pairs who would
 both gain more than 0.1), `peers`: name → `seconds`, `share_of_bound`, `unmatched`, `one_way`, `violations`, `blocking`; `seconds` alone is
-null when the cap was reached.
+null when the cap was reached. `cpu_seconds` beside every `seconds`: of all threads, for whoever measures on a busy machine; caps count
+these. `--record` keeps the result in `benchmarks/data/matching_measured.json`, and draws and writes what docs/matching.md shows of it.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ import argparse
 import json
 import math
 import multiprocessing
+import os
 import queue
 import resource
 import sys
@@ -29,24 +32,35 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from benchmarks.cohorts import problem
 from benchmarks.peers import PEERS, Couples, Given
-from services.matching.engine.scoring.indexed import IndexedPairs
+from services.matching.engine.scoring.indexed import IndexedPairs, part_of, warm
 from services.matching.engine.scoring.value import ONE_WAY_COST
+from services.matching.engine.solving.blocks import split, union
 from services.matching.engine.solving.couples import degrees
-from services.matching.engine.solving.pairs import NEVER, Edges, Millionths, Pairs, edges_of
+from services.matching.engine.solving.pairs import NEVER, Edges, Millionths, edges_of
 from services.matching.engine.solving.solve import EXACT, solve
-from services.matching.engine.solving.stability import blocking
+from services.matching.engine.solving.stability import bars
 from services.matching.engine.solving.verify import check
 
 SIZES = (1_000, 10_000, 100_000)
 SEED = 1
 BEST = 32
 BOTH_GAIN = 100_000
+PATIENCE = 12
+"""A peer gets this many times its cap by the clock: other work on the machine is none of its fault."""
+BLOCKS_FROM = 100_000  # people
+BLOCKS_BY = 4
+"""Everybody's best partners, by whom blocks are made."""
+T = TypeVar("T")
+MEASURED = Path(__file__).parent / "data" / "matching_measured.json"
+PICTURE = Path(__file__).parent.parent / "docs" / "pictures" / "peers.svg"
+PAGE = Path(__file__).parent.parent / "docs" / "matching.md"
+BEGIN, END = "<!-- measured: python -m benchmarks.matching --record -->", "<!-- end of what was measured -->"
 LARGEST_PEER = {"hospital–resident": 10_000, "stable roommates": 1_000, "blossom (rustworkx)": 10_000, "HiGHS": 10_000}
 """People: above, a peer is known not to end under any cap that we would wait for."""
 
@@ -56,6 +70,7 @@ class Measured:
     """A plan as we see it. ``value``: millionths, without the tier of one-way pairs; couples that break a rule earn nothing."""
 
     seconds: float
+    cpu_seconds: float
     value: int
     one_way: int
     unmatched: int
@@ -63,8 +78,11 @@ class Measured:
     blocking: int
 
 
-def measured(pairs: Pairs, couples: Couples, *, places: Millionths, seconds: float) -> Measured:
-    """Judge a plan that anybody made: possible, at most so many partners, each couple once."""
+def measured(
+    pairs: IndexedPairs, couples: Couples, *, places: Millionths, seconds: float, cpu: float, one_way: int | None = None
+) -> Measured:
+    """Judge a plan that anybody made: possible, at most so many partners, each couple once. No more than ``one_way`` of its one-way
+    pairs count, the best of them: whoever takes more than need be must not look better for it."""
     one, other = (np.asarray(part, dtype=np.int32) for part in couples)
     known = edges_of(one, other, np.zeros(len(one), np.int64))
     w = pairs.value(known.u, known.v)
@@ -76,39 +94,46 @@ def measured(pairs: Pairs, couples: Couples, *, places: Millionths, seconds: flo
             room[[u, v]] -= 1
             kept[k] = True
     plan = Edges(known.u[kept], known.v[kept], w[kept])
-    one_way = int((plan.w < -ONE_WAY_COST // 2).sum())
+    tier = np.sort(plan.w[plan.w < -ONE_WAY_COST // 2])[::-1] + ONE_WAY_COST
+    bar = bars(pairs.size, plan, places=places, threshold=BOTH_GAIN)
+    own = int(((plan.w > bar[plan.u]) & (plan.w > bar[plan.v])).sum())
     return Measured(
         seconds=seconds,
-        value=sum(plan.w.tolist()) + one_way * ONE_WAY_COST,
-        one_way=one_way,
+        cpu_seconds=cpu,
+        value=sum(plan.w[plan.w >= -ONE_WAY_COST // 2].tolist()) + sum(tier[:one_way].tolist()),
+        one_way=len(tier),
         unmatched=int((degrees(plan, pairs.size) == 0).sum()),
         violations=len(one) - len(plan),
-        blocking=len(blocking(pairs, plan, places=places, threshold=BOTH_GAIN)),
+        blocking=pairs.exceeding(bar) - own,
     )
 
 
 def ours(people: int) -> tuple[dict[str, Any], Given]:
     """Plan, prove, verify; and what the peers are given."""
     cohort = problem(people, seed=SEED)
-    solve(IndexedPairs(problem(200, seed=SEED)), places=problem(200, seed=SEED).places)  # a worker that has run before
-    started = time.perf_counter()
+    warm()  # a worker that has run before
+    started, worked = time.perf_counter(), time.process_time()
     pairs = IndexedPairs(cohort)
     plan = solve(pairs, places=cohort.places, exact_up_to=0)
-    proven = time.perf_counter() - started
+    proven, cpu = time.perf_counter() - started, time.process_time() - worked
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    exact, finished = plan, proven
+    exact, finished, finished_cpu = plan, proven, cpu
     if people <= EXACT:
-        started = time.perf_counter()
+        started, worked = time.perf_counter(), time.process_time()
         exact = solve(IndexedPairs(cohort), places=cohort.places)
-        finished = time.perf_counter() - started
+        finished, finished_cpu = time.perf_counter() - started, time.process_time() - worked
     waiting = np.ones(people, dtype=np.bool_)
+    started = time.perf_counter()
     found = check(pairs, places=cohort.places, waiting=waiting, couples=plan.couples, certificate=plan.certificate)
-    judged = measured(pairs, (plan.u, plan.v), places=cohort.places, seconds=proven)
-    bound = exact.upper_bound + int((exact.w < -ONE_WAY_COST // 2).sum()) * ONE_WAY_COST
+    verified = time.perf_counter() - started
+    judged = measured(pairs, (plan.u, plan.v), places=cohort.places, seconds=proven, cpu=cpu)
+    needed = int((exact.w < -ONE_WAY_COST // 2).sum())
+    bound = exact.upper_bound + needed * ONE_WAY_COST
     strongest = pairs.strongest(each=BEST)
     own_bound = judged.value + plan.upper_bound - plan.value
     result = {
         "seconds": round(proven, 3),
+        "cpu_seconds": round(cpu, 3),
         "gap": (plan.upper_bound - plan.value) / own_bound,
         "memory_mb": memory,
         "unmatched": plan.unmatched,
@@ -118,42 +143,90 @@ def ours(people: int) -> tuple[dict[str, Any], Given]:
         "blocking": judged.blocking,
         "exact": exact.exact,
         "exact_seconds": round(finished, 3) if exact.exact else None,
+        "exact_cpu_seconds": round(finished_cpu, 3) if exact.exact else None,
+        "verify_seconds": round(verified, 3),
+        "load": round(os.getloadavg()[0], 1),
         "exact_gap": (exact.upper_bound - exact.value) / bound,
         "share_of_bound": judged.value / bound,
         "bound": bound,
+        "needed": needed,
     }
     return result, Given(u=strongest.u, v=strongest.v, w=strongest.w, places=cohort.places)
 
 
-def raced(peer: Callable[[Given], Couples], given: Given, *, cap: float) -> tuple[Couples, float] | None:
-    """A peer in a process of its own (HiGHS and OR-tools of other makers do not share one), killed at the cap."""
+def in_blocks(people: int, *, most: int, bound: int) -> dict[str, Any]:
+    """The same cohort in blocks of at most ``most`` people, one after the other here: how long the longest job takes, and what the
+    bound over all pairs says about the plans put together. ``bound``: on the value of the cohort planned whole."""
+    cohort = problem(people, seed=SEED)
+    spent: dict[str, list[float]] = {"split": [], "job": [], "union": []}
+
+    def timed(what: str, work: Callable[[], T]) -> T:
+        started = time.process_time()
+        found = work()
+        spent[what].append(time.process_time() - started)
+        return found
+
+    pairs = IndexedPairs(cohort)
+    blocks = timed("split", lambda: split(pairs.strongest(each=BLOCKS_BY), size=people, most=most))
+    plans = [
+        timed("job", lambda block=block: solve(part_of(cohort, block), places=cohort.places[block], exact_up_to=0))  # type: ignore[misc]
+        for block in blocks
+    ]
+    stitched = timed("union", lambda: union(pairs, blocks, plans, places=cohort.places, rounds=0))
+    plan = timed("union", lambda: union(pairs, blocks, plans, places=cohort.places))
+    judged = measured(pairs, (plan.u, plan.v), places=cohort.places, seconds=0, cpu=sum(map(sum, spent.values())))
+    most_value = judged.value + plan.upper_bound - plan.value
+    return {
+        "blocks": len(blocks),
+        "split_cpu_seconds": round(spent["split"][0], 1),
+        "longest_job_cpu_seconds": round(max(spent["job"]), 1),
+        "jobs_cpu_seconds": round(sum(spent["job"]), 1),
+        "stitch_cpu_seconds": round(spent["union"][0], 1),
+        "union_cpu_seconds": round(spent["union"][1], 1),
+        "gap_stitched": (stitched.upper_bound - stitched.value) / most_value,
+        "gap": (plan.upper_bound - plan.value) / most_value,
+        "share_of_bound": judged.value / bound,
+        "unmatched": plan.unmatched,
+        "unmatched_bound": plan.unmatched_bound,
+        "violations": judged.violations,
+    }
+
+
+def raced(peer: Callable[[Given], Couples], given: Given, *, cap: float) -> tuple[Couples, float, float] | None:
+    """A peer in a process of its own (HiGHS and OR-tools of other makers do not share one), stopped after ``cap`` processor
+    seconds, or ``PATIENCE`` times as many by the clock: the couples, seconds, processor seconds."""
     context = multiprocessing.get_context("spawn")
-    answers: multiprocessing.Queue[tuple[Any, Any, float] | str] = context.Queue()
-    process = context.Process(target=_race, args=(peer, given, answers), daemon=True)
+    answers: multiprocessing.Queue[tuple[Any, Any, float, float] | str] = context.Queue()
+    process = context.Process(target=_race, args=(peer, given, answers, cap), daemon=True)
     process.start()
-    try:
-        answer = answers.get(timeout=cap + 15)
-    except queue.Empty:
-        return None
-    finally:
-        process.kill()
-        process.join()
+    answer: tuple[Any, Any, float, float] | str | None = None
+    give_up = time.perf_counter() + cap * PATIENCE + 60
+    while answer is None and time.perf_counter() < give_up:
+        alive = process.is_alive()  # before looking: whatever a process says, it says before it ends
+        try:
+            answer = answers.get(timeout=1)
+        except queue.Empty:
+            if not alive:
+                break
+    process.kill()
+    process.join()
     if isinstance(answer, str):
         print(f"    failed: {answer}")
         return None
-    one, other, seconds = answer
-    return None if seconds > cap else ((one, other), seconds)
+    return None if answer is None else ((answer[0], answer[1]), answer[2], answer[3])
 
 
-def _race(peer: Callable[[Given], Couples], given: Given, answers: Any) -> None:
+def _race(peer: Callable[[Given], Couples], given: Given, answers: Any, cap: float) -> None:
     sys.setrecursionlimit(10**6)  # `matching` copies its players with all whom they know
-    started = time.perf_counter()
+    most = math.ceil(time.process_time() + cap)
+    resource.setrlimit(resource.RLIMIT_CPU, (most, most + 5))
+    started, worked = time.perf_counter(), time.process_time()
     try:
         one, other = peer(given)
     except Exception as failure:  # a peer's failure is a result
         answers.put(f"{type(failure).__name__}: {failure}")
         return
-    answers.put((np.asarray(one), np.asarray(other), time.perf_counter() - started))
+    answers.put((np.asarray(one), np.asarray(other), time.perf_counter() - started, time.process_time() - worked))
 
 
 def at(people: int, *, cap: float) -> dict[str, Any]:
@@ -161,15 +234,19 @@ def at(people: int, *, cap: float) -> dict[str, Any]:
     print(f"\n{people:,} people", flush=True)
     result, given = ours(people)
     bound = result["bound"]
-    print(f"  {'':<24}{'seconds':>9}{'of bound':>11}{'alone':>7}{'one-way':>8}{'broken':>8}{'blocking':>9}")
+    print(f"  {'':<24}{'seconds':>9}{'cpu':>9}{'of bound':>11}{'alone':>7}{'one-way':>8}{'broken':>8}{'blocking':>9}")
 
-    def line(name: str, seconds: float, share: float, *rest: int) -> None:
+    def line(name: str, seconds: float, cpu: float, share: float, *rest: int) -> None:
         alone, one_way, broken, blocked = rest
-        print(f"  {name:<24}{seconds:>9.2f}{share:>11.4%}{alone:>7}{one_way:>8}{broken:>8}{blocked:>9}", flush=True)
+        print(
+            f"  {name:<24}{seconds:>9.2f}{cpu:>9.2f}{share:>11.4%}{alone:>7}{one_way:>8}{broken:>8}{blocked:>9}",
+            flush=True,
+        )
 
     line(
         "ours",
         result["seconds"],
+        result["cpu_seconds"],
         result["share_of_bound"],
         result["unmatched"],
         result["one_way"],
@@ -179,7 +256,8 @@ def at(people: int, *, cap: float) -> dict[str, Any]:
     proven = "exact" if result["exact"] else f"at most {result['exact_gap']:.4%} away"
     print(
         f"    gap proven over all pairs {result['gap']:.5%}; at least {result['unmatched_bound']} stay alone in any plan; "
-        f"{result['memory_mb']} MB; with the finish {proven} in {result['exact_seconds'] or '–'} s"
+        f"{result['memory_mb']} MB; with the finish {proven} in {result['exact_seconds'] or '–'} s; "
+        f"verified in {result['verify_seconds']:.1f} s; load {result['load']}"
     )
     pairs = IndexedPairs(problem(people, seed=SEED))
     peers: dict[str, dict[str, Any]] = {}
@@ -189,58 +267,116 @@ def at(people: int, *, cap: float) -> dict[str, Any]:
             continue
         done = raced(peer, given, cap=cap)
         if done is None:
-            print(f"  {name:<24}{'–':>9}  nothing within {cap:.0f} s", flush=True)
+            print(f"  {name:<24}{'–':>9}  nothing within {cap:.0f} processor seconds", flush=True)
             peers[name] = {"seconds": None}
             continue
-        judged = measured(pairs, done[0], places=given.places, seconds=done[1])
+        judged = measured(pairs, done[0], places=given.places, seconds=done[1], cpu=done[2], one_way=result["needed"])
         share = judged.value / bound
-        line(name, judged.seconds, share, judged.unmatched, judged.one_way, judged.violations, judged.blocking)
+        rest = (judged.unmatched, judged.one_way, judged.violations, judged.blocking)
+        line(name, judged.seconds, judged.cpu_seconds, share, *rest)
         peers[name] = {
             "seconds": round(judged.seconds, 3),
+            "cpu_seconds": round(judged.cpu_seconds, 3),
             "share_of_bound": round(share, 6),
             "unmatched": judged.unmatched,
             "one_way": judged.one_way,
             "violations": judged.violations,
             "blocking": judged.blocking,
         }
-    return {name: value for name, value in result.items() if name != "bound"} | {"peers": peers}
+    if people >= BLOCKS_FROM:
+        result["blocks"] = blocks = in_blocks(people, most=people // 4 + 1, bound=bound)
+        print(
+            f"  in {blocks['blocks']} blocks: split {blocks['split_cpu_seconds']} processor s, longest job "
+            f"{blocks['longest_job_cpu_seconds']}, union {blocks['union_cpu_seconds']}; {blocks['share_of_bound']:.4%} of the bound, "
+            f"gap proven over all pairs {blocks['gap']:.4%} ({blocks['gap_stitched']:.3%} with the blocks' own prices); "
+            f"{blocks['unmatched']} alone, at least {blocks['unmatched_bound']} in any plan",
+            flush=True,
+        )
+    return {name: value for name, value in result.items() if name not in {"bound", "needed"}} | {
+        "cap": cap,
+        "peers": peers,
+    }
 
 
 def plot(results: dict[str, dict[str, Any]], path: Path) -> None:
-    """Seconds against people, both on scales of tenfolds, as a small drawing (SVG)."""
-    lines: dict[str, list[tuple[int, float]]] = {}
-    for people, result in results.items():
-        lines.setdefault("ours", []).append((int(people), result["seconds"]))
+    """Processor seconds against people, both on scales of tenfolds, as a small drawing (SVG)."""
+    lines: dict[str, list[tuple[int, float, float]]] = {}
+    for people, result in sorted(results.items(), key=lambda item: int(item[0])):
+        lines.setdefault("ours", []).append((int(people), result["cpu_seconds"], result["share_of_bound"]))
         for name, peer in result["peers"].items():
-            if peer["seconds"]:
-                lines.setdefault(name, []).append((int(people), peer["seconds"]))
+            if peer["seconds"] is not None:
+                lines.setdefault(name, []).append((int(people), peer["cpu_seconds"], peer["share_of_bound"]))
 
     def x(people: int) -> float:
         return 60 + 190 * (math.log10(people) - 3)
 
     def y(seconds: float) -> float:
-        return 250 - 55 * (math.log10(max(seconds, 0.003)) + 2)
+        return 250 - 50 * (math.log10(max(seconds, 0.003)) + 2)
 
-    drawn = ['<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 640 320" font-family="sans-serif" font-size="11">']
+    drawn = [
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 680 320" font-family="sans-serif" font-size="11">',
+        '<rect width="680" height="320" fill="white"/>',
+        '<text x="60" y="20" font-weight="bold">processor seconds against people; share of the proven bound at the largest</text>',
+    ]
     for power in range(-2, 3):
         drawn.append(f'<line x1="60" x2="450" y1="{y(10.0**power):.0f}" y2="{y(10.0**power):.0f}" stroke="#ddd"/>')
         drawn.append(f'<text x="54" y="{y(10.0**power) + 4:.0f}" text-anchor="end">{10.0**power:g} s</text>')
     drawn += [f'<text x="{x(n):.0f}" y="295" text-anchor="middle">{n:,}</text>' for n in SIZES]
     for number, (name, points) in enumerate(lines.items()):
         colour = "#c0392b" if name == "ours" else f"hsl({(number * 47) % 360} 35% 45%)"
-        path_ = " ".join(f"{x(n):.0f},{y(s):.0f}" for n, s in points)
+        path_ = " ".join(f"{x(n):.0f},{y(s):.0f}" for n, s, _ in points)
         drawn.append(f'<polyline points="{path_}" fill="none" stroke="{colour}" stroke-width="2"/>')
-        drawn += [f'<circle cx="{x(n):.0f}" cy="{y(s):.0f}" r="3" fill="{colour}"/>' for n, s in points]
-        drawn.append(f'<text x="470" y="{40 + 18 * number}" fill="{colour}">{name}</text>')
+        drawn += [f'<circle cx="{x(n):.0f}" cy="{y(s):.0f}" r="3" fill="{colour}"/>' for n, s, _ in points]
+        drawn.append(f'<text x="465" y="{45 + 18 * number}" fill="{colour}">{name}, {points[-1][2]:.2%}</text>')
     path.write_text("\n".join([*drawn, "</svg>", ""]))
 
 
+def table(results: dict[str, dict[str, Any]]) -> str:
+    """What docs/matching.md shows: one block of lines for each size."""
+    lines = [
+        "| people | | seconds | processor s | of the bound | alone | one way | broken | blocking |",
+        "| ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for people, result in sorted(results.items(), key=lambda item: int(item[0])):
+        for name, found in [("**ours**", result), *result["peers"].items()]:
+            size = f"{int(people):,}" if found is result else ""
+            if found["seconds"] is None:
+                lines.append(f"| {size} | {name} | nothing in time | | | | | | |")
+                continue
+            numbers = (found[key] for key in ("unmatched", "one_way", "violations", "blocking"))
+            counted = " | ".join(f"{number:,}" for number in numbers)
+            share = f"{found['share_of_bound']:.4%}"
+            lines.append(
+                f"| {size} | {name} | {found['seconds']:.2f} | {found['cpu_seconds']:.2f} | {share} | {counted} |"
+            )
+    for people, result in sorted(results.items(), key=lambda item: int(item[0])):
+        exact = f", exact in {result['exact_cpu_seconds']:.1f} processor seconds" if result["exact"] else ""
+        capped = f"peers capped at {result['cap']:g} processor seconds"
+        proven = f"gap {result['gap']:.4%} over all pairs{exact}; checked again in {result['verify_seconds']:.1f} s"
+        lines += ["", f"Ours at {int(people):,}: {proven}; {result['memory_mb']} MB; {capped}; load {result['load']}."]
+    grows = exponent(results)
+    if grows is not None:
+        lines += ["", f"Ours grows like people to the {grows:.2f}."]
+    return "\n".join(lines)
+
+
+def record(results: dict[str, dict[str, Any]]) -> None:
+    """Keep what was measured, sizes measured earlier included, and bring picture and page up to date."""
+    known = json.loads(MEASURED.read_text()) if MEASURED.exists() else {}
+    known = dict(sorted({**known, **results}.items(), key=lambda item: int(item[0])))
+    MEASURED.write_text(json.dumps(known, ensure_ascii=False, indent=1) + "\n")
+    plot(known, PICTURE)
+    page = PAGE.read_text()
+    before, after = page[: page.index(BEGIN) + len(BEGIN)], page[page.index(END) :]
+    PAGE.write_text(f"{before}\n\n{table(known)}\n\n{after}")
+
+
 def exponent(results: dict[str, dict[str, Any]]) -> float | None:
-    """b where seconds grow like people to the b, from the smallest to the largest size."""
+    """b where processor seconds grow like people to the b, from the smallest to the largest size."""
     sizes = sorted(int(people) for people in results)
     if len(sizes) < 2:
         return None
-    low, high = (results[str(size)]["seconds"] for size in (sizes[0], sizes[-1]))
+    low, high = (results[str(size)]["cpu_seconds"] for size in (sizes[0], sizes[-1]))
     return math.log(high / low) / math.log(sizes[-1] / sizes[0])
 
 
@@ -253,8 +389,9 @@ def main() -> None:
         epilog="Measure while the machine does nothing else. The first run compiles; run it twice.",
     )
     parser.add_argument("--people", type=int, action="append", help=f"one size, may be repeated (default: {SIZES})")
-    parser.add_argument("--cap", type=float, default=60, help="seconds for each peer (default: 60)")
+    parser.add_argument("--cap", type=float, default=60, help="processor seconds for each peer (default: 60)")
     parser.add_argument("--plot", type=Path, help="write a drawing (SVG) of seconds against people here")
+    parser.add_argument("--record", action="store_true", help="keep the result, and show it in docs/matching.md")
     chosen = parser.parse_args()
     results = {str(people): at(people, cap=chosen.cap) for people in chosen.people or SIZES}
     grows = exponent(results)
@@ -262,6 +399,8 @@ def main() -> None:
         print(f"\nours grows like people to the {grows:.2f}")
     if chosen.plot:
         plot(results, chosen.plot)
+    if chosen.record:
+        record(results)
     print("RESULT", json.dumps(results, ensure_ascii=False))
 
 

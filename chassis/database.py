@@ -7,7 +7,7 @@ privilege on any table: forgetting to choose fails closed.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -31,10 +31,40 @@ CHASSIS_TABLES = frozenset(
 _ROOT = Path(__file__).resolve().parent.parent
 
 
+_FIRST_OF_OURS = 16_384  # the smallest number that PostgreSQL gives to a type that it was not born with
+_born_with: dict[object, Any] = {}  # what the driver found out about those, for the connections of the whole process
+
+
+class _NoStatement:
+    """In place of the statement that would have asked: nothing was prepared under the empty name."""
+
+    name = "none"
+
+
 class _Connection(asyncpg.Connection):  # type: ignore[misc]
-    """A connection whose transactions begin in their scope: one round trip instead of two, thousands of times."""
+    """A connection whose transactions begin in their scope: one round trip instead of two, thousands of times.
+
+    And one that need not ask what `uuid[]` is: the driver finds that out on each connection anew, by a recursive query for which a new
+    connection has to read half of the catalogue.
+    """
 
     opening = ""
+
+    async def _introspect_types(self, typeoids: Collection[int], timeout: float) -> Any:  # noqa: ASYNC109
+        wanted = frozenset(typeoids)
+        if wanted not in _born_with:
+            types, statement = await super()._introspect_types(typeoids, timeout)
+            if max(wanted) >= _FIRST_OF_OURS:
+                return types, statement
+            _born_with[wanted] = types
+        return _born_with[wanted], _NoStatement()
+
+    async def _introspect_type(self, typename: str, schema: str) -> Any:
+        if schema != "pg_catalog":
+            return await super()._introspect_type(typename, schema)
+        if typename not in _born_with:
+            _born_with[typename] = await super()._introspect_type(typename, schema)
+        return _born_with[typename]
 
     async def execute(self, query: str, *args: object, **options: Any) -> str:
         if query.startswith("BEGIN"):
@@ -70,11 +100,7 @@ class Database:
 
         ``sharing``: a name that others may lock exclusively; until they let go, the first statement waits.
         """
-        sees_all = actor.is_a(Role.SYSTEM) or actor.is_a(Role.OPERATOR)
-        opening = (
-            f" SET LOCAL role = '{self.service}_{'system' if sees_all else 'tenant'}';"
-            f" SET LOCAL app.org = '{actor.organization_id or ''}'; SET LOCAL app.person = '{actor.person_id or ''}';"
-        )
+        opening = "".join(f" SET LOCAL {each};" for each in self._scope(actor))
         if sharing:
             opening += f" SELECT pg_advisory_xact_lock_shared(hashtext('{sharing}'));"
         async with self.engine.connect() as connection, connection.begin():
@@ -85,6 +111,31 @@ class Database:
                 yield Transaction(connection, actor, self.clock.now(), self.service, self.settings)
             finally:
                 driver.opening = ""
+
+    @asynccontextmanager
+    async def step_by_step(self, actor: Actor) -> AsyncIterator[Transaction]:
+        """In the actor's scope, each statement a transaction of its own that is committed when it returns: for many small steps that
+        must each be certain before something is done outside. ``now`` is the beginning. After an error the connection is not used
+        again."""
+        async with self.engine.connect() as pooled:
+            connection = await pooled.execution_options(isolation_level="AUTOCOMMIT")
+            driver = (await connection.get_raw_connection()).driver_connection
+            assert isinstance(driver, _Connection)
+            try:
+                await driver.execute("; ".join(f"SET {each}" for each in self._scope(actor)))
+                yield Transaction(connection, actor, self.clock.now(), self.service, self.settings)
+                await driver.execute("RESET role; RESET app.org; RESET app.person")
+            except BaseException:
+                await connection.invalidate()  # the next to have it must not be who we were
+                raise
+
+    def _scope(self, actor: Actor) -> tuple[str, ...]:
+        sees_all = actor.is_a(Role.SYSTEM) or actor.is_a(Role.OPERATOR)
+        return (
+            f"role = '{self.service}_{'system' if sees_all else 'tenant'}'",
+            f"app.org = '{actor.organization_id or ''}'",
+            f"app.person = '{actor.person_id or ''}'",
+        )
 
     async def close(self) -> None:
         """Close every connection."""
@@ -97,15 +148,18 @@ def connect(
     url: str,
     clock: Clock | None = None,
     settings: Mapping[str, str] | None = None,
-    pool: int = 8,
+    pool: int = 12,
 ) -> Database:
     """A lazily connecting pool for ``postgresql://…``; nothing is contacted yet."""
     engine = create_async_engine(
         asyncpg_url(url),
         pool_size=pool,
-        max_overflow=4,
+        max_overflow=0,  # more would be closed when they are given back, and made again a moment later
         pool_pre_ping=False,  # a lost connection is met by the retry of the whole transaction, not by a round trip before each
         pool_recycle=1800,
+        # The connection used last first: each has to prepare every statement and load every table's description for itself, so few
+        # busy ones are cheaper than many that take turns.
+        pool_use_lifo=True,
         pool_timeout=10,
         hide_parameters=True,  # an error must not carry private words into a log
         connect_args={

@@ -27,10 +27,10 @@ from chassis.broker import DEAD, Incoming, Outgoing, Publisher
 from chassis.consuming import Postponed
 from chassis.database import Database, Transaction
 from chassis.failures import Breaker, HandlerFailed, is_away, is_transient
+from chassis.projecting import Projection, project_latest
 from contracts.base import SYSTEM, Event, Recorded, Undecodable, facts
 
 Handler = Callable[[Any, Transaction], Awaitable[list[Event]]]
-Projection = Callable[[Sequence[Any], Transaction], Awaitable[None]]
 AfterBatch = Callable[[Sequence[Event], Transaction], Awaitable[None]]
 
 _TRIES = 4
@@ -437,28 +437,6 @@ class Inbox:
             self.last_fact_age = max(0.0, time.time() - newest / 1000)
             telemetry.CONSUMER_AGE.labels(self.consumer).set(self.last_fact_age)
         telemetry.CONSUMED.labels(self.consumer).inc(outcome.fresh)
-
-
-async def project_latest(
-    projections: Mapping[Projection, Sequence[type[Event]]], found: Sequence[Event], tx: Transaction
-) -> None:
-    """Hand each projection the newest fact of every key; in the order of keys, so that two projecting at once do not deadlock."""
-    by_kind: dict[type[Event], list[Event]] = {}
-    for fact in found:
-        by_kind.setdefault(type(fact), []).append(fact)
-    for projection, kinds in projections.items():
-        latest: dict[int, Event] = {}
-        for kind in kinds:
-            for fact in by_kind.get(kind, ()):
-                number = fact.key.int
-                known = latest.get(number)
-                if known is None or known.version < fact.version:
-                    latest[number] = fact
-        if latest:
-            try:
-                await projection([latest[number] for number in sorted(latest)], tx)
-            except Exception as error:
-                raise HandlerFailed(projection.__name__, error) from error
 
 
 def _of_kinds(kinds: frozenset[type[Event]], found: _ById) -> _ById:

@@ -8,6 +8,7 @@ to one partition through one ordered producer.
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -34,16 +35,18 @@ _EMIT_LOCK = 0x5669_6F63
 _BATCH = 4_000
 _PRUNED_AT_ONCE = 5_000
 
-# Shared by all that write facts; re_emit takes it alone for a moment (see there). Before the insert: it draws ``seq``.
-_ENTER = sa.text(f"SELECT pg_advisory_xact_lock_shared({_EMIT_LOCK}), pg_notify('{_CHANNEL}', '')")
 _ALONE = sa.text(f"SELECT pg_advisory_xact_lock({_EMIT_LOCK})")
 _LAST = sa.text("SELECT max(seq) FROM outbox")
 _SINCE = sa.text("SELECT DISTINCT topic, key FROM outbox WHERE seq > :seq")
+# The lock is shared by all that write facts; re_emit takes it alone for a moment (see there). No row is inserted, and so no ``seq`` is
+# drawn, before it is held: each row is made of one of the facts and of the row that says so.
 _INSERT = sa.text(
+    "WITH entered AS MATERIALIZED "
+    f"(SELECT pg_advisory_xact_lock_shared({_EMIT_LOCK})::text AS held, pg_notify('{_CHANNEL}', '')::text AS told) "
     "INSERT INTO outbox (fact_id, topic, key, wire, payload, occurred_at, traceparent) "
-    "SELECT * FROM unnest(CAST(:ids AS uuid[]), CAST(:topics AS text[]), CAST(:keys AS uuid[]), CAST(:wires AS text[]), "
-    "CAST(:payloads AS bytea[]), CAST(:times AS timestamptz[]), CAST(:traces AS text[])) "
-    "ON CONFLICT DO NOTHING"
+    "SELECT fact.* FROM entered, unnest(CAST(:ids AS uuid[]), CAST(:topics AS text[]), CAST(:keys AS uuid[]), CAST(:wires AS text[]), "
+    "CAST(:payloads AS bytea[]), CAST(:times AS timestamptz[]), CAST(:traces AS text[])) AS fact "
+    "WHERE held IS NOT NULL AND told IS NOT NULL ON CONFLICT DO NOTHING"
 )
 # As text: the record wants it so, and Python takes longer to make the objects and format them again.
 _NEXT = """
@@ -87,7 +90,6 @@ async def add(tx: Transaction, facts: Sequence[Event], *, parent: UUID | None = 
     for fact, payload in zip(facts, payloads, strict=True):
         if len(payload) > LARGEST_FACT:
             raise FactTooLarge(f"{fact.WIRE} for {fact.key} has {len(payload)} bytes; {LARGEST_FACT} is the most")
-    await tx.connection.execute(_ENTER)
     await tx.connection.execute(
         _INSERT,
         {
@@ -226,15 +228,19 @@ class Relay:
         await connection.add_listener(_CHANNEL, lambda *_: woken.set())
         self.active = True
         log.info("relay.active")
+        measured = -math.inf
         while True:
             woken.clear()
-            await self._measure_age(connection)
+            if time.monotonic() - measured >= self.poll_seconds:
+                await self._measure_age(connection)
+                measured = time.monotonic()
             sent = await self._publish_all(connection)
             self._failures = 0
             self.heartbeat = time.monotonic()
             if not sent and self._stopping.is_set():
                 return
-            if not sent:
+            if not (woken.is_set() or self._stopping.is_set()):
+                # Nothing was left a moment ago, and whatever was written since has woken us.
                 await self._wait_for(woken)
                 if woken.is_set():
                     await self._wait(self.linger)

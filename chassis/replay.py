@@ -16,7 +16,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from chassis import outbox
 from chassis.broker import BrokerSettings
 from chassis.database import Database, Transaction
-from chassis.inbox import project_latest
+from chassis.projecting import project_latest
 from chassis.running import Running, Spec
 from contracts.base import SYSTEM, Event, Undecodable, UnknownType, facts
 from contracts.errors import Conflict, Invalid

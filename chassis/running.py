@@ -19,8 +19,9 @@ from chassis.broker import Publisher
 from chassis.clock import Clock
 from chassis.consuming import Subscription
 from chassis.database import Database, Transaction
-from chassis.inbox import AfterBatch, Handler, Inbox, Projection, Received, Unreadable
+from chassis.inbox import AfterBatch, Handler, Inbox, Received, Unreadable
 from chassis.outbox import Relay
+from chassis.projecting import Projection
 from chassis.settings import Setting, Settings
 from chassis.wire import decode_recorded, encode_recorded
 from contracts.base import NEVER, SYSTEM, Actor, Command, Event, Query, Recorded, encode

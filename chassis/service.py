@@ -17,8 +17,9 @@ from chassis.broker import Publisher, broker_settings
 from chassis.consuming import Subscription
 from chassis.database import connect
 from chassis.failures import is_away
-from chassis.inbox import AfterBatch, Handler, Inbox, Projection, Received, Unreadable
+from chassis.inbox import AfterBatch, Handler, Inbox, Received, Unreadable
 from chassis.outbox import Relay
+from chassis.projecting import Projection
 from chassis.running import (
     Afterwards,
     Catalog,

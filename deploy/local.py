@@ -6,6 +6,7 @@ import json
 import os
 import secrets
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -18,11 +19,16 @@ import httpx
 
 from chassis.identity import DevelopmentIssuer
 from contracts.base import OWNERS
-from deploy.embedded import Child, ChildFailed, Infrastructure, embedded, free_port, start
+from deploy import template
+from deploy.embedded import CAN_FORK, Child, ChildFailed, Infrastructure, Nursery, embedded, free_port, nursery, start
 from deploy.mailbox import mail_server
 from deploy.places import ROOT, STATE
 from deploy.provision import SERVICES, ServiceDsns, service_dsns
 
+# Small processes: one arena for malloc, one thread for linear algebra.
+_SMALL = {"MALLOC_ARENA_MAX": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
+_APPS = ("gateway.app", *(f"services.{owner}.app" for owner in OWNERS))
+_PREPARED_WITHIN = 300.0
 _READY_WITHIN = 120.0  # a small machine imports five programs at once
 
 
@@ -52,6 +58,7 @@ class Platform:
     mail: Path
     smtp_url: str
     processes: dict[str, Child] = field(default_factory=dict)
+    nursery: Nursery | None = None  # where it can be: each deployable is forked off it, and not started as a program
 
     @property
     def issuer(self) -> DevelopmentIssuer:
@@ -68,14 +75,14 @@ class Platform:
 
     def start(self, name: str) -> Child:
         """Start (or start again) one deployable."""
-        port = self.urls[name].rpartition(":")[2]
-        self.processes[name] = start(
-            name,
-            program=[sys.executable, "-m", "chassis.serve", name, "--port", port],
-            log=self.data_dir / f"{name}.log",
-            environment=_environment(self, name),
-            folder=ROOT,
-        )
+        run = ["chassis.serve", name, "--port", self.urls[name].rpartition(":")[2]]
+        log, environment = self.data_dir / f"{name}.log", _environment(self, name)
+        if self.nursery is not None:
+            self.processes[name] = self.nursery.start(name, run=run, log=log, environment=environment)
+        else:
+            self.processes[name] = start(
+                name, program=[sys.executable, "-m", *run], log=log, environment=environment, folder=ROOT
+            )
         return self.processes[name]
 
 
@@ -84,22 +91,31 @@ def platform(
     data_dir: Path,
     *,
     durable: bool = True,
+    thrown_away: bool = False,
     port: int | None = None,
     say: Callable[[str], None] = lambda line: None,
 ) -> Iterator[Platform]:
     """The whole platform while the block runs; stopped gracefully at its end, or by the kernel when this process dies.
 
-    Data stays in `data_dir`, also for the next start. PlatformFailed when a part does not come up.
+    Data stays in `data_dir`, also for the next start. `thrown_away`: the folder is new and nobody will want its data back, see
+    `embedded`; its databases are copies. PlatformFailed when a part does not come up.
     """
     if port is not None and not _is_free(port):
         raise PlatformFailed(f"port {port} of 127.0.0.1 is in use: choose another one with --port")
     data_dir.mkdir(parents=True, exist_ok=True)
-    made = _secrets(data_dir)
+    secret = template.take(data_dir) if thrown_away else None
+    made = _secrets(data_dir, database=secret)
     with ExitStack() as stack:
-        infrastructure = stack.enter_context(embedded(data_dir, durable=durable))
+        # First, so that it imports while everything else starts.
+        forking = stack.enter_context(_nursery(data_dir)) if CAN_FORK else None
+        if thrown_away and secret is None:
+            with embedded(data_dir, thrown_away=True) as first:
+                _prepare(first, made, say, forking=forking)
+            template.keep(data_dir, secret=made.database)
+        infrastructure = stack.enter_context(embedded(data_dir, durable=durable, thrown_away=thrown_away))
         say("PostgreSQL and the broker are up")
         smtp_url = stack.enter_context(mail_server(data_dir / "mail", port=free_port()))
-        _prepare(infrastructure, made, say)
+        _prepare(infrastructure, made, say, forking=forking, migrated=thrown_away)
         ports = {name: free_port() for name in SERVICES}
         if port is not None:
             ports["gateway"] = port
@@ -116,6 +132,7 @@ def platform(
             secrets=made,
             mail=data_dir / "mail",
             smtp_url=smtp_url,
+            nursery=forking,
         )
         stack.callback(stop, running)
         running.issuer.public_key()  # made before anybody needs it
@@ -151,7 +168,7 @@ def wait_until_ready(
     """Return when every deployable says that it is ready; PlatformFailed otherwise."""
     waiting = dict.fromkeys(running.processes, "has not answered yet")
     deadline = time.monotonic() + within
-    with httpx.Client(timeout=3) as client:
+    with httpx.Client(timeout=3, verify=plain_http(), trust_env=False) as client:
         while waiting:
             for name in list(waiting):
                 try:
@@ -170,7 +187,12 @@ def wait_until_ready(
                     f"  {name}: {why}; its log: {running.data_dir / name}.log" for name, why in waiting.items()
                 )
                 raise PlatformFailed(f"not ready after {within:.0f} s:\n{lines}")
-            time.sleep(0.03)
+            time.sleep(0.05)
+
+
+def plain_http() -> ssl.SSLContext:
+    """Trusts no certificate: for clients that only speak to 127.0.0.1, and need not read all of the machine's for that."""
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 def stop(running: Platform) -> None:
@@ -215,42 +237,63 @@ def _environment(running: Platform, name: str) -> dict[str, str]:
     if name == "gateway":
         own |= {f"{owner.upper()}_URL": running.urls[owner] for owner in OWNERS}
         own |= {"DEVELOPMENT_KEY": str(running.data_dir / "issuer.pem")}
-    return {
-        **inherited,
-        # Small processes: one arena for malloc, one thread for linear algebra.
-        "MALLOC_ARENA_MAX": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-        "PYTHONUNBUFFERED": "1",
-        **{f"VICEVERSA_{key}": value for key, value in own.items()},
-    }
+    return {**inherited, **_SMALL, **{f"VICEVERSA_{key}": value for key, value in own.items()}}
 
 
-def _prepare(infrastructure: Infrastructure, made: Secrets, say: Callable[[str], None]) -> None:
-    asked = {
-        "admin_dsn": infrastructure.postgres_admin_dsn,
-        "kafka": infrastructure.kafka_bootstrap,
-        "password": made.database,
-    }
-    done = subprocess.run(
-        [sys.executable, "-m", "deploy.prepare"],
-        input=json.dumps(asked),
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        check=False,
-        timeout=300,
+@contextmanager
+def _nursery(data_dir: Path) -> Iterator[Nursery]:
+    with nursery(log=data_dir / "nursery.log", environment={**os.environ, **_SMALL}, folder=ROOT) as forking:
+        forking.load(["chassis.serve", "chassis.service"])
+        yield forking
+
+
+def _prepare(
+    infrastructure: Infrastructure,
+    made: Secrets,
+    say: Callable[[str], None],
+    *,
+    forking: Nursery | None,
+    migrated: bool = False,
+) -> None:
+    asked = json.dumps(
+        {
+            "admin_dsn": infrastructure.postgres_admin_dsn,
+            "kafka": infrastructure.kafka_bootstrap,
+            "password": made.database,
+            "migrated": migrated,
+        }
     )
-    if done.returncode:
-        raise PlatformFailed(f"preparing databases and topics failed:\n{done.stderr[-3000:]}")
-    for line in done.stdout.splitlines():
+    if forking is not None:
+        log = infrastructure.data_dir / "prepare.log"
+        log.unlink(missing_ok=True)
+        child = forking.start("prepare", run=["deploy.prepare"], log=log, environment=os.environ | _SMALL, given=asked)
+        forking.load(_APPS)  # meanwhile
+        failed, said = child.process.wait(_PREPARED_WITHIN), log.read_text()
+        log.unlink()
+        complaint = said
+    else:
+        done = subprocess.run(
+            [sys.executable, "-m", "deploy.prepare"],
+            input=asked,
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+            check=False,
+            timeout=_PREPARED_WITHIN,
+        )
+        failed, said, complaint = done.returncode, done.stdout, done.stderr
+    if failed:
+        raise PlatformFailed(f"preparing databases and topics failed:\n{complaint[-3000:]}")
+    for line in said.splitlines():
         say(line)
 
 
-def _secrets(data_dir: Path) -> Secrets:
+def _secrets(data_dir: Path, *, database: str | None = None) -> Secrets:
     file = data_dir / "secrets.json"
     if not file.exists():
+        made = {name: secrets.token_hex(32) for name in ("internal", "database", "unsubscribe")}
         file.touch(mode=0o600)
-        file.write_text(json.dumps({name: secrets.token_hex(32) for name in ("internal", "database", "unsubscribe")}))
+        file.write_text(json.dumps(made | ({"database": database} if database else {})))
     return Secrets(**json.loads(file.read_text()))
 
 

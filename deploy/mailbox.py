@@ -11,6 +11,7 @@ from email.message import Message
 from email.parser import BytesHeaderParser
 from pathlib import Path
 
+import uvloop
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
@@ -34,7 +35,9 @@ class _Keep:
 @contextmanager
 def mail_server(folder: Path, *, port: int, host: str = "127.0.0.1") -> Iterator[str]:
     """`smtp://host:port` while the block runs; messages go into the Maildir `folder`."""
-    controller = Controller(_Keep(folder), hostname=host, port=port, ready_timeout=10)
+    controller = Controller(
+        _Keep(folder), hostname=host, port=port, loop=uvloop.new_event_loop(), ready_timeout=10, ident="Viceversa"
+    )
     controller.start()
     try:
         yield f"smtp://{host}:{port}"

@@ -14,7 +14,7 @@ from starlette.websockets import WebSocketClose
 
 from chassis.calls import Services
 from chassis.identity import DEVELOPMENT_ISSUER, DevelopmentIssuer, KeySource
-from chassis.inbox import Projection
+from chassis.projecting import Projection
 from chassis.service import Running, ServiceApp, Setting, build
 from contracts import feedback, matching, notifications, profiles
 from contracts.base import OWNERS, Event
@@ -75,6 +75,7 @@ class Gateway:
                 audience=own["AUDIENCE"],
                 operator_issuer=own["OPERATOR_ISSUER"],
                 begin=running.database.begin,
+                changes=self.changes,
             )
             self.platform = Platform(running, services, self.changes)
             endpoint = GraphQLEndpoint(

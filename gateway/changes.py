@@ -13,7 +13,7 @@ from uuid import UUID
 from graphql import GraphQLError
 
 from chassis.database import Database
-from gateway.store.changes import Change, listen
+from gateway.store.changes import IDENTITIES, Change, listen
 
 Channel = tuple[str, UUID]  # what changes, and the person or cohort that it is about
 
@@ -88,6 +88,7 @@ class Changes:
 
     subscribers: dict[Channel, set[Subscriber]] = field(default_factory=dict)
     count: int = 0
+    identities: int = 0  # grows whenever somebody may have become, or be no longer, who a token says they are
     _hearing: asyncio.Event = field(default_factory=asyncio.Event)
 
     @asynccontextmanager
@@ -114,9 +115,16 @@ class Changes:
     def heard(self, changes: Sequence[Change]) -> None:
         """Pass changes on to those whom they are about."""
         for change in changes:
+            if change.kind == IDENTITIES:
+                self.identities += 1
             for about in change.about:
                 for subscriber in self.subscribers.get((change.kind, about), ()):
                     subscriber.tell(change.key)
+
+    @property
+    def hearing(self) -> bool:
+        """Whether changes are heard at the moment."""
+        return self._hearing.is_set()
 
     def hear(self) -> None:
         """From now on nothing is missed."""
@@ -128,6 +136,7 @@ class Changes:
             await listen(running.database, heard=self.heard, listening=self.hear, stopping=running.stopping)
         finally:
             self._hearing.clear()
+            self.identities += 1
             for subscribers in self.subscribers.values():
                 for subscriber in subscribers:
                     subscriber.end(_missed())

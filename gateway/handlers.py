@@ -11,7 +11,7 @@ from contracts import feedback, matching, notifications, profiles
 from contracts.base import Event, decode, encode
 from gateway import policy
 from gateway.store import projecting as store, tables
-from gateway.store.changes import Change, notify
+from gateway.store.changes import IDENTITIES, Change, notify
 from gateway.store.projecting import Row
 
 OrganizationFact = profiles.OrganizationRegistered | profiles.OrganizationUpdated
@@ -28,6 +28,14 @@ PairFact = (
 AgreementFact = feedback.AgreementDrafted | feedback.AgreementSigned
 SessionFact = feedback.SessionScheduled | feedback.SessionCancelled | feedback.SessionLogged
 FeedbackFact = feedback.FeedbackRequested | feedback.FeedbackSubmitted | feedback.FeedbackReleased
+# After one of these an issuer's subject may be somebody else, an admin or nobody.
+ABOUT_IDENTITIES = (
+    profiles.OrganizationRegistered,
+    profiles.OrganizationUpdated,
+    profiles.ProfileUpdated,
+    profiles.ProfileErased,
+)
+_EVERYBODY = UUID(int=0)
 NotificationFact = notifications.NotificationDelivered | notifications.NotificationFailed
 
 
@@ -349,6 +357,8 @@ async def announce(facts: Sequence[Event], tx: Transaction) -> None:
                 changes[fact.key] = Change("session", fact.key, fact.session.people)
             case notifications.NotificationDelivered() | notifications.NotificationFailed():
                 changes[fact.key] = Change("notification", fact.key, (fact.notification.person_id,))
+            case _ if isinstance(fact, ABOUT_IDENTITIES):
+                changes[_EVERYBODY] = Change(IDENTITIES, _EVERYBODY, ())
             case matching.MatchingRequested() | matching.MatchingProgressed() | matching.MatchingCompleted() if (
                 fact.run.mode is matching.RunMode.WHOLE
             ):

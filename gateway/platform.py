@@ -19,6 +19,7 @@ from chassis.failures import is_away
 from chassis.service import Running
 from contracts.base import SYSTEM, Actor, Command, Event, Query, Recorded
 from gateway.changes import Changes
+from gateway.handlers import ABOUT_IDENTITIES
 from gateway.store import inbox as inbox_store
 
 AnswerT = TypeVar("AnswerT")
@@ -79,6 +80,8 @@ class Platform:
                 log.warning("gateway.apply_again", error=str(error))
                 await asyncio.sleep(0.02 * 2**attempt * random.uniform(0.5, 1.5))  # noqa: S311 - jitter
             else:
+                if any(isinstance(each.fact, ABOUT_IDENTITIES) for each in recorded):
+                    self.changes.identities += 1  # at once for whoever wrote it; the others hear of it
                 return
 
     async def ask(self, query: Query, *, answer: type[AnswerT], actor: Actor) -> AnswerT:

@@ -12,6 +12,7 @@ from chassis.clock import Clock
 from chassis.database import Database, connect
 from deploy.embedded import Infrastructure, embedded, temporary_folder
 from deploy.provision import SERVICES, ServiceDsns, provision
+from tests.matching.properties import DRAWN
 from tests.probes import CONTAINERS, Topics
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -150,3 +151,13 @@ async def service_database(
     yield database
     for each in opened:
         await each.close()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how many generated cases the engine's properties ran, in all workers together."""
+    reports = [report for found in terminalreporter.stats.values() for report in found if hasattr(report, "when")]
+    ran = [
+        count for report in reports if report.when == "call" for name, count in report.user_properties if name == DRAWN
+    ]
+    if ran:
+        terminalreporter.write_line(f"{sum(ran):,} {DRAWN} in {len(ran)} properties of the engine")

@@ -9,9 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from deploy import inspect_broker, topics
 from deploy.cli.target import DEFAULT_DATA, SERVICES, DataDir, fail, find, known_service
-from deploy.principals import client_options
 
 Service = Annotated[str, typer.Argument(help="profiles, matching, feedback, notifications or gateway")]
 
@@ -42,6 +40,9 @@ def token(
 
 def doctor(data: DataDir = DEFAULT_DATA) -> None:
     """Find the usual faults and say what to do; non-zero when there is any."""
+    from deploy import inspect_broker, topics  # the Kafka client: where it is used, every other command starts sooner
+    from deploy.principals import client_options
+
     target = find(data)
     faults: list[str] = []
     for name in SERVICES:
@@ -97,6 +98,8 @@ def status(data: DataDir = DEFAULT_DATA) -> None:
 
 def lag(data: DataDir = DEFAULT_DATA) -> None:
     """How far each consumer group is behind, by topic."""
+    from deploy import inspect_broker
+
     table = Table("group", "topic", "facts", "behind")
     for each in inspect_broker.lags(find(data).kafka):
         table.add_row(each.group, each.topic, str(each.end), str(each.behind))
@@ -107,6 +110,8 @@ def dead_letters(
     data: DataDir = DEFAULT_DATA, most: Annotated[int, typer.Option(help="How many of each topic to show.")] = 20
 ) -> None:
     """What could not be decoded (dead topics) and what is parked, with reasons."""
+    from deploy import inspect_broker
+
     target = find(data)
     table = Table("where", "reason", "count")
     for name in SERVICES:

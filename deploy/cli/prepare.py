@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 
 from chassis.settings import PREFIX
-from deploy import topics
 from deploy.cli.target import DEFAULT_DATA, SERVICES, DataDir, fail, find, known_service
 from deploy.provision import ServiceDsns, provision as make_databases, service_dsns
 
@@ -58,6 +57,8 @@ def create_topics(
     data: DataDir = DEFAULT_DATA,
 ) -> None:
     """Create the platform's topics and check them."""
+    from deploy import topics
+
     bootstrap = kafka or find(data).kafka
     raise typer.Exit(topics.main(["--kafka", bootstrap, "--partitions", str(partitions), "--replicas", str(replicas)]))
 

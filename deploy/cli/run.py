@@ -51,7 +51,7 @@ def demo(
     _end_on_signals()
     started = time.monotonic()
     try:
-        with temporary_folder() as folder, platform(folder, durable=False, say=_step) as running:
+        with temporary_folder() as folder, platform(folder, thrown_away=True, say=_step) as running:
             result = play(running, console=console, started=started)
             if stay:
                 _stay(running)

@@ -90,7 +90,7 @@ class Client:
         return answer
 
 
-async def all_at_once(work: list[Callable[[], Awaitable[Any]]], *, width: int = 12) -> list[Any]:
+async def all_at_once(work: list[Callable[[], Awaitable[Any]]], *, width: int = 6) -> list[Any]:
     """Run many small pieces of work, some at a time; their results in order."""
     gate = asyncio.Semaphore(width)
 

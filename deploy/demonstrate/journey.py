@@ -8,13 +8,14 @@ import time
 from pathlib import Path
 
 import httpx
+import uvloop
 from rich.console import Console
 
 from deploy.demonstrate import answering, learning, onboarding, report
 from deploy.demonstrate.client import Client, StepFailed
 from deploy.demonstrate.partners import partners
 from deploy.demonstrate.stage import Stage
-from deploy.local import Platform
+from deploy.local import Platform, plain_http
 from deploy.places import ROOT
 
 __all__ = ["StepFailed", "play"]
@@ -22,12 +23,14 @@ __all__ = ["StepFailed", "play"]
 
 def play(running: Platform, *, console: Console, started: float) -> str:
     """Play it all; the JSON of the result line. StepFailed when something does not happen."""
-    return asyncio.run(_play(running, console, started))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_play(running, console, started))
 
 
 async def _play(running: Platform, console: Console, started: float) -> str:
     up = time.monotonic() - started
-    async with httpx.AsyncClient(timeout=30, limits=httpx.Limits(max_connections=24, keepalive_expiry=30)) as http:
+    limits = httpx.Limits(max_connections=24, keepalive_expiry=30)
+    async with httpx.AsyncClient(timeout=30, limits=limits, verify=plain_http(), trust_env=False) as http:
         operator = Client(http, running.gateway_url, running.token("operator", "root"), "the operator")
         stage = Stage(running, http, console, partners(), operator)
         console.print(f"\nThe platform is up after {up:.1f} s; GraphQL at {running.gateway_url}/graphql")

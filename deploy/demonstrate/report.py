@@ -8,7 +8,7 @@ from typing import Any
 import psutil
 from rich.table import Table
 
-from deploy import inspect_broker, mailbox
+from deploy import mailbox
 from deploy.demonstrate.stage import Stage
 from deploy.local import Platform
 
@@ -36,7 +36,7 @@ async def show(stage: Stage, running: Platform) -> dict[str, Any]:
         member = stage.people[pair["members"][0]["person"]["id"]]
         seen = await member.client.ask(f"query ($id: ID!) {{ pair(id: $id) {{ {_PAIR} }} }}", id=pair["id"])
         _pair(stage, seen["pair"])
-    facts = await asyncio.to_thread(inspect_broker.ends, running.infrastructure.kafka_bootstrap)
+    facts = await asyncio.to_thread(_facts_per_topic, running.infrastructure.kafka_bootstrap)
     mails = mailbox.count(running.mail)
     doubled = mailbox.doubled(running.mail)
     _figures(stage, facts, mails=mails, doubled=len(doubled))
@@ -52,6 +52,12 @@ async def show(stage: Stage, running: Platform) -> dict[str, Any]:
         "value_of_bound": stage.figures.get("value_of_bound"),
         "memory_mb": _memory_mb(),
     }
+
+
+def _facts_per_topic(kafka: str) -> dict[str, int]:
+    from deploy import inspect_broker  # here: the platform need not wait for another Kafka client to be imported
+
+    return inspect_broker.ends(kafka)
 
 
 def _cohort(stage: Stage, cohort: dict[str, Any]) -> None:

@@ -16,16 +16,20 @@ from pathlib import Path
 
 from deploy.embedded.broker import Broker, start_broker
 from deploy.embedded.child import Child, ChildFailed, free_port, start
+from deploy.embedded.forking import CAN_FORK, Nursery, nursery
 from deploy.embedded.postgres import Postgres, forget_shared_memory, start_postgres
 
 __all__ = [
+    "CAN_FORK",
     "Broker",
     "Child",
     "ChildFailed",
     "Infrastructure",
+    "Nursery",
     "Postgres",
     "embedded",
     "free_port",
+    "nursery",
     "start",
     "start_broker",
     "start_postgres",
@@ -47,17 +51,23 @@ class Infrastructure:
 
 @contextmanager
 def embedded(
-    data_dir: Path, *, durable: bool = True, postgres_port: int | None = None, kafka_port: int | None = None
+    data_dir: Path,
+    *,
+    durable: bool = True,
+    thrown_away: bool = False,
+    postgres_port: int | None = None,
+    kafka_port: int | None = None,
 ) -> Iterator[Infrastructure]:
     """PostgreSQL and a broker on `data_dir` while the block runs; both are stopped gracefully at its end.
 
-    `durable=False` makes commits faster and safe against everything but a power failure (tests, demo). Ports
-    are free ones of 127.0.0.1 unless given. ChildFailed says why something did not come up.
+    `durable=False` makes commits faster and safe against everything but a power failure (tests). `thrown_away`:
+    nobody will want the data back, so that losing PostgreSQL may lose the last of it (demo). Ports are free ones of
+    127.0.0.1 unless given. ChildFailed says why something did not come up.
     """
     data_dir.mkdir(parents=True, exist_ok=True)
     broker = start_broker(kafka_port, log=data_dir / "broker.log")
     try:
-        postgres = start_postgres(data_dir, postgres_port, durable=durable)
+        postgres = start_postgres(data_dir, postgres_port, durable=durable, thrown_away=thrown_away)
         try:
             yield Infrastructure(
                 postgres_admin_dsn=postgres.admin_dsn,

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import psutil
 
@@ -24,12 +25,32 @@ class ChildFailed(Exception):
     """A program that we started did not come up, or ended by itself."""
 
 
+class Process(Protocol):
+    """What we need of a `subprocess.Popen`, or of a process that another one of ours has forked off."""
+
+    @property
+    def pid(self) -> int: ...
+
+    @property
+    def returncode(self) -> int | None: ...
+
+    def poll(self) -> int | None: ...
+
+    def wait(self, timeout: float | None = None) -> int: ...
+
+    def send_signal(self, number: signal.Signals, /) -> None: ...
+
+    def terminate(self) -> None: ...
+
+    def kill(self) -> None: ...
+
+
 @dataclass(frozen=True)
 class Child:
-    """A running program: our direct child, the leader of its own session, ended by the kernel when we end."""
+    """A running program: ours, the leader of its own session, ended by the kernel when we end."""
 
     name: str
-    process: subprocess.Popen[bytes]
+    process: Process
     log: Path | None
 
     @property
@@ -79,12 +100,13 @@ def start(
     folder: Path | None = None,
     on_our_death: signal.Signals = signal.SIGTERM,
     login: str | None = None,
+    talking: socket.socket | None = None,
 ) -> Child:
     """Start `program` (an absolute path, then its arguments).
 
     Its output goes to the end of `log`, or nowhere. `environment` replaces ours when given. `on_our_death` is
     sent to it when this process is gone, even by SIGKILL. `login` is the user to become, for a program that
-    refuses root.
+    refuses root. `talking` becomes its standard input; otherwise that is empty.
     """
     command = [
         sys.executable,
@@ -101,7 +123,7 @@ def start(
         with (log or Path(os.devnull)).open("ab") as output:
             return subprocess.Popen(
                 command,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.DEVNULL if talking is None else talking.fileno(),
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 env=None if environment is None else dict(environment),

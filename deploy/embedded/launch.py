@@ -15,6 +15,7 @@ import sys
 
 PR_SET_PDEATHSIG = 1
 PR_SET_KEEPCAPS = 8
+PR_SET_NAME = 15
 PR_CAP_AMBIENT = 47
 PR_CAP_AMBIENT_RAISE = 2
 CAP_DAC_OVERRIDE = 1
@@ -23,6 +24,12 @@ CAPABILITY_VERSION_3 = 0x20080522
 
 def prctl(option: int, first: int = 0, second: int = 0) -> bool:
     return bool(ctypes.CDLL(None).prctl(option, first, second, 0, 0) == 0)
+
+
+def be_called(name: str) -> None:
+    """The name that `ps` and `top` show, at most 15 bytes of it."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_NAME, ctypes.c_char_p(name.encode()), 0, 0, 0)
 
 
 def become(login: str) -> None:
@@ -50,16 +57,21 @@ def become(login: str) -> None:
             prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_DAC_OVERRIDE)
 
 
+def tell_when_the_starter_ends(starter: int, *, death_signal: int) -> None:
+    """Have the kernel send us a signal when the process with this id, our parent, is gone. It keeps to that across exec."""
+    if sys.platform == "linux":
+        prctl(PR_SET_PDEATHSIG, death_signal)
+    if os.getppid() != starter:
+        sys.exit(1)  # the starter died before we could ask to be told
+
+
 def main() -> None:
     starter, death_signal, login, *program = sys.argv[1:]
     if login != "-":
         become(login)
-    if sys.platform == "linux":
-        # After become(): a change of user clears it. The kernel keeps it across exec.
-        prctl(PR_SET_PDEATHSIG, int(death_signal))
-    if os.getppid() != int(starter):
-        sys.exit(1)  # the starter died before we could ask to be told
+    tell_when_the_starter_ends(int(starter), death_signal=int(death_signal))  # a change of user would clear it
     os.execv(program[0], program)  # noqa: S606  # becoming that program is the purpose
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -57,6 +57,17 @@ _SETTINGS = {
 # nothing; a power failure may lose everything.
 _FAST_INSTEAD_OF_DURABLE = {"fsync": "off", "full_page_writes": "off"}
 
+# For the demo, whose data is deleted when it ends: nothing waits for the disk, nothing is written so that it could be
+# recovered or replicated, nothing is tidied up. Never for data that anybody wants back.
+_THROWN_AWAY = _FAST_INSTEAD_OF_DURABLE | {
+    "synchronous_commit": "off",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "autovacuum": "off",
+    "checkpoint_timeout": "1h",
+    "max_wal_size": "2GB",
+}
+
 
 @dataclass(frozen=True)
 class Postgres:
@@ -87,13 +98,15 @@ class Postgres:
         self.claim.close()
 
 
-def start_postgres(data_dir: Path, port: int | None = None, *, durable: bool = True) -> Postgres:
+def start_postgres(
+    data_dir: Path, port: int | None = None, *, durable: bool = True, thrown_away: bool = False
+) -> Postgres:
     """Start PostgreSQL on `data_dir` (made on first use) and return when it accepts connections.
 
     What a crash left behind is recovered, and a server of ours that outlived its starter is ended first.
     Without `port` a free one of 127.0.0.1 is taken. `durable=False` is faster, and safe against everything
-    but a power failure. ChildFailed says why it did not come up, for example because another process uses
-    `data_dir`.
+    but a power failure; with `thrown_away` nothing is safe if the server itself is killed. ChildFailed says
+    why it did not come up, for example because another process uses `data_dir`.
     """
     data_dir = data_dir.resolve()
     data_dir.mkdir(parents=True, exist_ok=True)
@@ -104,7 +117,8 @@ def start_postgres(data_dir: Path, port: int | None = None, *, durable: bool = T
         if not cluster.exists():
             _create(cluster, password_file=data_dir / "postgres.password", log=log)
         _end_leftover(cluster)
-        child, chosen = _serve(cluster, port=port, durable=durable, log=log)
+        instead = _THROWN_AWAY if thrown_away else {} if durable else _FAST_INSTEAD_OF_DURABLE
+        child, chosen = _serve(cluster, port=port, settings=_SETTINGS | instead, log=log)
     except BaseException:
         claim.close()
         raise
@@ -214,17 +228,16 @@ def _serves(pid: int, *, cluster: Path) -> bool:
         return False
 
 
-def _serve(cluster: Path, *, port: int | None, durable: bool, log: Path) -> tuple[Child, int]:
+def _serve(cluster: Path, *, port: int | None, settings: Mapping[str, str], log: Path) -> tuple[Child, int]:
     expected = os.geteuid() if (login := _login()) is None else pwd.getpwnam(login).pw_uid
     owner = cluster.stat().st_uid
     if owner != expected:
         raise ChildFailed(f"{cluster} belongs to user {owner}; start as that user, or choose another folder.")
-    settings = _SETTINGS if durable else _SETTINGS | _FAST_INSTEAD_OF_DURABLE
     deadline = time.monotonic() + _STOP_SECONDS
     races = 0
     while True:
         chosen = port if port is not None else free_port()
-        options = [f"--{name}={value}" for name, value in (settings | {"port": str(chosen)}).items()]
+        options = [f"--{name}={value}" for name, value in {**settings, "port": str(chosen)}.items()]
         said = log.stat().st_size if log.exists() else 0
         child = start(
             "PostgreSQL",

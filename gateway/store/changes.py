@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from chassis.database import Database, Transaction
 
+IDENTITIES = "identities"  # the kind of a change after which tokens are looked up anew
 _CHANNEL = "gateway_changes"
 _LARGEST = 7_900  # bytes of one NOTIFY; PostgreSQL takes less than 8000
 _NOTIFY = sa.text("SELECT pg_notify(:channel, payload) FROM unnest(CAST(:payloads AS text[])) AS payload")

@@ -53,7 +53,6 @@ from contracts.profiles import (
     ProfileErased,
     ProfileUpdated,
 )
-from services.matching.choosing import explain_why_not, list_vetoes, read_rankings, suggest_partners
 from services.matching.commands.choices import rank_people, veto_pair, withdraw_veto
 from services.matching.commands.cohorts import accept_partnership, advance_cohort, change_rules, draft_cohort
 from services.matching.commands.enrolments import (
@@ -96,7 +95,8 @@ from services.matching.jobs.timed import (
     pause_lapsed_consents,
     refit_calibrations,
 )
-from services.matching.reads import check_rules, compare_runs, read_passed_over, read_run_proof
+from services.matching.reads.choices import explain_why_not, list_vetoes, read_rankings, suggest_partners
+from services.matching.reads.runs import check_rules, compare_runs, read_passed_over, read_run_proof
 from services.matching.store import current_facts
 
 app = build(

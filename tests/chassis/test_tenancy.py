@@ -120,7 +120,6 @@ async def test_the_system_role_changes_no_migration(database: Database) -> None:
 
 async def test_interleaved_tenants_on_one_connection_stay_apart(probe_dsns: ServiceDsns) -> None:
     database = connect("probe", url=probe_dsns.app, pool=1)
-    database.engine.pool._max_overflow = 0  # type: ignore[attr-defined]
     actors = [ADMIN, OTHER, NOBODY, SYSTEM, PERSON] * 12
     expected = {
         id(ADMIN): {ORG},
@@ -153,6 +152,11 @@ async def test_nothing_of_a_tenant_stays_on_its_connection(end: str, probe_dsns:
     else:
         with pytest.raises(ZeroDivisionError):
             await one_transaction()
+    await nothing_is_left(database)
+
+
+async def nothing_is_left(database: Database) -> None:
+    """On the only connection that a pool has."""
     async with database.engine.connect() as connection:
         left = await connection.exec_driver_sql(
             "SELECT current_user::text, coalesce(current_setting('app.org', true), ''), "
@@ -160,3 +164,31 @@ async def test_nothing_of_a_tenant_stays_on_its_connection(end: str, probe_dsns:
         )
         assert left.one() == ("probe_app", "", "")
     await database.close()
+
+
+async def test_step_by_step_each_statement_is_committed_when_it_returns(
+    database: Database, probe_dsns: ServiceDsns
+) -> None:
+    stepping = connect("probe", url=probe_dsns.app, pool=1)
+    async with stepping.step_by_step(ADMIN) as steps:
+        assert set((await steps.connection.execute(ALL)).scalars()) == {ORG}
+        gone = await steps.connection.execute(sa.text("DELETE FROM person"))
+        assert gone.rowcount == 2
+        assert await seen(database, SYSTEM) == {OTHER_ORG}, "another connection sees it at once"
+    await nothing_is_left(stepping)
+
+
+@pytest.mark.parametrize("broken", ["by the database", "by us"])
+async def test_step_by_step_leaves_nobody_behind_when_it_breaks(broken: str, probe_dsns: ServiceDsns) -> None:
+    stepping = connect("probe", url=probe_dsns.app, pool=1)
+
+    async def break_it() -> None:
+        async with stepping.step_by_step(SYSTEM) as steps:
+            if broken == "by us":
+                raise ZeroDivisionError
+            await steps.connection.exec_driver_sql("SELECT 1 / 0")
+
+    with pytest.raises((DBAPIError, ZeroDivisionError)):
+        await break_it()
+    assert await seen(stepping, ADMIN) == {ORG}
+    await nothing_is_left(stepping)

@@ -2,6 +2,8 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import jwt
@@ -11,10 +13,12 @@ from graphql import get_introspection_query
 
 from chassis.identity import DEVELOPMENT_ISSUER
 from chassis.service import react
+from contracts.profiles import OrganizationUpdated
 from gateway.app import app
 from tests.conftest import ServiceDatabase
 from tests.gateway.making import World, a_world
 from tests.gateway.serving import Client
+from tests.probes import eventually
 
 VIEWER = "{ viewer { subject roles person { displayName } organization { name issuer } } }"
 
@@ -52,6 +56,22 @@ class TestTokens:
     async def test_make_somebody_without_a_role_of_an_unknown_subject(self, client: Client, world: World) -> None:
         data = await client.ask(VIEWER, client.token(world.north, "new here"))
         assert data["viewer"]["roles"] == []
+
+    async def test_lose_what_their_holder_loses(
+        self, client: Client, world: World, service_database: ServiceDatabase
+    ) -> None:
+        token = client.token(world.north, world.north.admins[0])
+        assert (await client.ask(VIEWER, token))["viewer"]["roles"] == ["ADMIN"]
+        north = replace(world.north, admins=("somebody else",))
+        changed = OrganizationUpdated(
+            key=north.organization_id, version=9, occurred_at=datetime.now(UTC), organization=north
+        )
+        await react(app.spec, await service_database("gateway"), [changed])  # as another replica would
+
+        async def roles() -> bool:
+            return not (await client.ask(VIEWER, token))["viewer"]["roles"]
+
+        await eventually(roles, describe="whoever is no admin any more is none to the gateway", within=5)
 
     async def test_are_asked_for(self, client: Client, world: World) -> None:
         response = await client.post(VIEWER)

@@ -1,9 +1,13 @@
-"""A world per test."""
+"""A world per test; and how many generated cases each property really ran."""
+
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from chassis.clock import FixedClock
 from tests.conftest import ServiceDatabase
+from tests.matching.properties import DRAWN, declared
 from tests.matching.world import SETTINGS, START, World
 
 
@@ -15,3 +19,28 @@ async def world(service_database: ServiceDatabase) -> World:
     await made.organization()
     await made.organization()
     return made
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
+    """Count how often hypothesis really calls a property: less than it declares is a failure, not a quiet pass."""
+    asked = declared(pyfuncitem.obj)
+    if not asked:
+        return (yield)
+    handle, ran = pyfuncitem.obj.hypothesis, 0
+    inner = handle.inner_test
+
+    def counted(*args: Any, **named: Any) -> Any:
+        nonlocal ran
+        ran += 1
+        return inner(*args, **named)
+
+    handle.inner_test = counted
+    try:
+        result = yield
+    finally:
+        handle.inner_test = inner
+    pyfuncitem.user_properties.append((DRAWN, ran))
+    if ran < asked:
+        pytest.fail(f"Only {ran} of the {asked} cases that this property declares exist or were run.")
+    return result

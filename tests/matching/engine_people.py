@@ -10,6 +10,7 @@ from services.matching.engine.meaning.near import Near, near
 from services.matching.engine.model import Facet, Free, Need, Offer, Person, Rule, Snapshot, Speaks
 from services.matching.engine.scoring.ground import in_order, problem_of, texts_of
 from services.matching.engine.scoring.problem import Problem
+from tests.matching.dice import Dice, thrown
 
 ALL_DAY = tuple(Free(weekday=day, start=9 * 60, end=17 * 60) for day in range(5))
 TOPICS = ("sushi", "python", "chess", "budgets", "stage")
@@ -84,28 +85,28 @@ def problem_for(snapshot: Snapshot, *, seed: int = 0, table: Near | None = None)
     return problem, {person.id: index for index, person in enumerate(people)}
 
 
-topics = st.lists(st.sampled_from(TOPICS), min_size=0, max_size=2, unique=True)
-
-
-@st.composite
-def crowds(draw: st.DrawFn, *, most: int = 7, places: int = 2, roles: bool = True) -> tuple[Person, ...]:
+def crowds(*, most: int = 7, places: int = 2, roles: bool = True) -> st.SearchStrategy[tuple[Person, ...]]:
     """Small crowds with every reason not to be paired."""
-    size = draw(st.integers(2, most))
+    return thrown(2 + 20 * most, lambda dice: crowd(dice, most=most, places=places, roles=roles))
+
+
+def crowd(dice: Dice, *, most: int = 7, places: int = 2, roles: bool = True) -> tuple[Person, ...]:
+    size = dice.between(2, most)
     return tuple(
         somebody(
             f"p{number}",
-            offers=draw(topics),
-            needs=draw(topics),
-            organization=draw(st.sampled_from(("red", "blue", "green"))),
-            role=draw(st.sampled_from(("both", "both", "gives", "receives"))) if roles else "both",
-            places=draw(st.integers(1, places)),
-            languages={draw(st.sampled_from(("en", "de"))): draw(st.integers(1, 6))},
-            zone=draw(st.sampled_from(("UTC", "Europe/Berlin", "Asia/Tokyo", "America/New_York"))),
-            facets={"industry": draw(st.sampled_from(("energy", "health")))} if draw(st.booleans()) else {},
-            team=draw(st.sampled_from(("", "a", "b"))),
-            managers=("p0",) if number and draw(st.booleans()) else (),
-            level=draw(st.integers(1, 5)),
-            priority=draw(st.integers(1, 3)),
+            offers=dice.some(TOPICS, most=2),
+            needs=dice.some(TOPICS, most=2),
+            organization=dice.one(("red", "blue", "green")),
+            role=dice.one(("both", "both", "gives", "receives")) if roles else "both",
+            places=dice.between(1, places),
+            languages={dice.one(("en", "de")): dice.between(1, 6)},
+            zone=dice.one(("UTC", "Europe/Berlin", "Asia/Tokyo", "America/New_York")),
+            facets={"industry": dice.one(("energy", "health"))} if dice.yes() else {},
+            team=dice.one(("", "a", "b")),
+            managers=("p0",) if number and dice.yes() else (),
+            level=dice.between(1, 5),
+            priority=dice.between(1, 3),
         )
         for number in range(size)
     )

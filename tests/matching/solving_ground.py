@@ -1,6 +1,5 @@
 """Small matching problems as arrays, and their optimum found by looking at everything."""
 
-import os
 from dataclasses import dataclass
 from functools import cache
 from itertools import combinations
@@ -12,13 +11,7 @@ from numpy.typing import NDArray
 from services.matching.engine.solving.pairs import NEVER, DensePairs, Edges
 from services.matching.engine.solving.solution import Solution
 from services.matching.engine.solving.verify import Verdict, check
-
-TIMES = int(os.environ.get("VICEVERSA_CASES", "1"))
-
-
-def cases(usually: int) -> int:
-    """How many examples a property is tried on: with VICEVERSA_CASES=20 twenty times as many, as before a release."""
-    return usually * TIMES
+from tests.matching.dice import Dice, thrown
 
 
 @dataclass(frozen=True)
@@ -63,23 +56,27 @@ def plain(size: int, couples: dict[tuple[int, int], int], *, places: int = 1) ->
     )
 
 
-@st.composite
-def problems(draw: st.DrawFn, *, most: int = 8, most_places: int = 3, forcing: bool = True) -> Problem:
-    size = draw(st.integers(0, most))
-    values = draw(st.sampled_from((st.integers(-3, 6), st.integers(-300_000, 1_000_000), st.just(1))))
-    likely = draw(st.sampled_from((2, 4, 7)))
-    couples = {couple: draw(values) for couple in combinations(range(size), 2) if draw(st.integers(0, 9)) < likely}
-    places = draw(
-        st.lists(
-            st.integers(draw(st.sampled_from((0, 1))), draw(st.integers(1, most_places))), min_size=size, max_size=size
-        )
-    )
-    waiting = draw(st.one_of(st.just([True] * size), st.lists(st.booleans(), min_size=size, max_size=size)))
+def problems(*, most: int = 8, most_places: int = 3, forcing: bool = True) -> st.SearchStrategy[Problem]:
+    """Up to ``most`` people, sparse or dense; values with many ties, few, or all the same."""
+    return thrown(200, lambda dice: problem(dice, most=most, most_places=most_places, forcing=forcing))
+
+
+def problem(dice: Dice, *, most: int = 8, most_places: int = 3, forcing: bool = True) -> Problem:
+    size = dice.upto(most)
+    low, high = dice.one(((1, 1), (-3, 6), (-300_000, 1_000_000)))
+    likely = dice.one((4, 2, 7))
+    couples = {
+        couple: dice.between(low, high) for couple in combinations(range(size), 2) if dice.upto(9) >= 10 - likely
+    }
+    fewest, fullest = dice.one((1, 1, 0)), dice.between(1, most_places)
+    places = [dice.between(fewest, fullest) for _ in range(size)]
+    everybody = not dice.yes()
+    waiting = [everybody or not dice.yes() for _ in range(size)]
     forced: dict[tuple[int, int], int] = {}
     room = list(places)
     for u, v in combinations(range(size), 2) if forcing else ():
-        if room[u] and room[v] and draw(st.integers(0, 14)) == 0:
-            forced[u, v] = draw(st.integers(-5, 5))
+        if room[u] and room[v] and dice.upto(14) == 14:
+            forced[u, v] = dice.between(-5, 5)
             room[u] -= 1
             room[v] -= 1
     return Problem(

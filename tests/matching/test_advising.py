@@ -30,7 +30,7 @@ from contracts.matching import (
     WhyNot,
     WhyNotCode,
 )
-from contracts.profiles import Facets, Need, Offer
+from contracts.profiles import Facets, Need, Offer, ProfileErased
 from services.matching import store
 from services.matching.app import app
 from services.matching.domain.candidates import digest_of
@@ -162,7 +162,7 @@ class TestWhyNot:
                 somebody(name, offers=[o], needs=[n], facets={"industry": "energy"}, team="t", organization="same")
                 for name, o, n in (("a", "sushi", "python"), ("b", "python", "sushi"))
             )
-            snapshot = replace(snapshot_of(one, other), **changes)  # type: ignore[arg-type]
+            snapshot = replace(snapshot_of(one, other), **changes)
             said.add(why_not(room(snapshot, near_for(snapshot)), "a", "b"))
         assert len({(each.code, each.why, each.rules) for each in said}) == 1
 
@@ -273,6 +273,22 @@ class TestSuggestions:
         await read_by_models(world)
         assert (await suggested(world, late)).unread == ()
         assert (await why(world, late, people[0])).code is WhyNotCode.NOTHING_TO_TEACH
+
+    async def test_are_read_again_where_somebody_elses_erasure_took_the_words(self, world: World) -> None:
+        people = await open_six(world)
+        await world.hear(
+            ProfileErased(
+                key=people[2],
+                version=9,
+                occurred_at=world.clock.now(),
+                organization_id=world.home[people[2]],
+                person_id=people[2],
+            )
+        )
+        assert (await suggested(world, people[0])).unread == (WANT_CLUSTERS, SUSHI)
+        await read_by_models(world)
+        found = await suggested(world, people[0])
+        assert (found.unread, len(found.suggestions)) == ((), 3)
 
     async def test_are_for_participants_of_an_open_cohort(self, world: World) -> None:
         people = await open_six(world)

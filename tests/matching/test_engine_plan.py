@@ -5,14 +5,16 @@ import time
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from services.matching.engine import model
 from services.matching.engine.match import match
 from services.matching.engine.model import Cancelled, Couple, Person, Plan, Rule, RulesContradict, Snapshot
 from services.matching.engine.scoring.reasons import broken_kinds
 from services.matching.engine.scoring.rules import RuleRefused
-from tests.matching.engine_people import crowds, near_for, problem_for, snapshot_of, somebody
+from tests.matching.dice import Dice, thrown
+from tests.matching.engine_people import crowd, near_for, problem_for, snapshot_of, somebody
+from tests.matching.properties import cases
 
 ALL_RULES = (
     Rule(kind="cross_organization"),
@@ -37,21 +39,20 @@ def couples(plan: Plan) -> set[tuple[str, str]]:
     return {(pair.first, pair.second) for pair in plan.pairs}
 
 
-@st.composite
-def snapshots(draw: st.DrawFn) -> Snapshot:
-    people = draw(crowds())
-    chosen = draw(st.lists(st.sampled_from(ALL_RULES), max_size=3, unique=True))
-    some = st.sampled_from([Couple(first="p0", second="p1"), Couple(first="p1", second="p2")])
-    return snapshot_of(
-        *people,
-        rules=[replace(rule, required=draw(st.booleans())) for rule in chosen],
-        met=tuple(draw(st.sets(some))),
-        blocked=tuple(draw(st.sets(some))),
-        apart=tuple(draw(st.sets(some))),
-    )
+def snapshots() -> st.SearchStrategy[Snapshot]:
+    return thrown(180, _snapshot)
 
 
-@settings(max_examples=150, deadline=None)
+def _snapshot(dice: Dice) -> Snapshot:
+    people = crowd(dice)
+    chosen = dice.some(ALL_RULES, most=3)
+    some = [Couple(first="p0", second="p1"), Couple(first="p1", second="p2")]
+    met, blocked, apart = (tuple(couple for couple in some if dice.upto(3) == 3) for _ in range(3))
+    rules = [replace(rule, required=not dice.yes()) for rule in chosen]
+    return snapshot_of(*people, rules=rules, met=met, blocked=blocked, apart=apart)
+
+
+@cases(300)
 @given(snapshots())
 def test_match_breaks_no_hard_rule_and_keeps_places(snapshot: Snapshot) -> None:
     plan = plan_of(snapshot)
@@ -66,7 +67,7 @@ def test_match_breaks_no_hard_rule_and_keeps_places(snapshot: Snapshot) -> None:
     assert len(couples(plan)) == len(plan.pairs)
 
 
-@settings(max_examples=100, deadline=None)
+@cases(150)
 @given(snapshots(), st.randoms(use_true_random=False))
 def test_match_does_not_depend_on_the_order_of_its_input(snapshot: Snapshot, order: random.Random) -> None:
     people, rules = list(snapshot.people), list(snapshot.rules)
@@ -82,7 +83,7 @@ def test_match_does_not_depend_on_the_order_of_its_input(snapshot: Snapshot, ord
     assert plan_of(shuffled) == plan_of(snapshot)
 
 
-@settings(max_examples=60, deadline=None)
+@cases(120)
 @given(snapshots())
 def test_match_does_not_depend_on_what_organizations_and_teams_are_called(snapshot: Snapshot) -> None:
     called = {"red": "zebra", "blue": "aardvark", "green": "mole"}
@@ -97,8 +98,8 @@ def test_match_does_not_depend_on_what_organizations_and_teams_are_called(snapsh
     assert plan_of(renamed).left_out == plan_of(snapshot).left_out
 
 
-@settings(max_examples=60, deadline=None)
-@given(st.integers(0, 50))
+@cases(80)
+@given(st.integers(0, 2**32))
 def test_match_does_not_depend_on_ids_when_people_differ_in_what_they_say(seed: int) -> None:
     chance = random.Random(seed)
     topics = ["sushi", "python", "chess", "budgets", "stage"]
@@ -117,7 +118,7 @@ def test_match_does_not_depend_on_ids_when_people_differ_in_what_they_say(seed: 
     assert translated == couples(other)
 
 
-@settings(max_examples=100, deadline=None)
+@cases(150)
 @given(snapshots())
 def test_match_explains_every_pair(snapshot: Snapshot) -> None:
     plan = plan_of(snapshot)
@@ -141,7 +142,7 @@ def test_match_explains_every_pair(snapshot: Snapshot) -> None:
                 assert direction.also.value == pytest.approx(direction.also.similarity * factor, abs=2e-6)
 
 
-@settings(max_examples=100, deadline=None)
+@cases(150)
 @given(snapshots())
 def test_match_accounts_for_everybody_once(snapshot: Snapshot) -> None:
     plan = plan_of(snapshot)

@@ -7,7 +7,7 @@ from itertools import combinations
 import msgspec
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from services.matching.engine.accounts import gini
 from services.matching.engine.frozen import near_bytes, proof_bytes, proof_from
@@ -19,7 +19,8 @@ from services.matching.engine.solving.pairs import NEVER
 from services.matching.engine.stated import state
 from services.matching.engine.verifying import Report, verify
 from tests.matching.engine_people import crowds, near_for, snapshot_of, somebody
-from tests.matching.solving_ground import Problem, cases, edges, optimum
+from tests.matching.properties import cases
+from tests.matching.solving_ground import Problem, edges, optimum
 
 shares = st.sampled_from((0.0, 0.5, 1.0))
 
@@ -49,7 +50,7 @@ def team(number: int, *, offers: str, needs: str, organization: str) -> Person:
     return somebody(f"p{number}", offers=[offers], needs=[needs], organization=organization)
 
 
-@settings(max_examples=cases(40), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@cases(40)
 @given(crowds(most=6), shares, shares)
 def test_a_plan_under_floors_is_accepted_by_the_verifier(
     people: tuple[Person, ...], worst_off: float, organizations: float
@@ -70,7 +71,7 @@ def test_a_plan_under_floors_is_accepted_by_the_verifier(
         assert report.floor_bound == plan.worst_off_floor.highest
 
 
-@settings(max_examples=cases(40), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@cases(40)
 @given(crowds(most=6))
 def test_the_floor_is_the_best_that_the_worst_pair_can_have(people: tuple[Person, ...]) -> None:
     snapshot = snapshot_of(*people, worst_off_floor=1.0)

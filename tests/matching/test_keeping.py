@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 import msgspec
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from contracts.matching import Keep, MatchRun, PairDeclined, PairStatus, UnmatchedReason, WithdrawEnrolment
 from contracts.profiles import Need, Offer
@@ -20,6 +20,7 @@ from services.matching.engine.solving.solve import solve
 from services.matching.engine.stated import state
 from services.matching.engine.verifying import Report, verify
 from tests.matching.engine_people import near_for, problem_for, snapshot_of, somebody
+from tests.matching.properties import cases
 from tests.matching.test_engine_plan import couples, plan_of, snapshots
 from tests.matching.test_worker import CLUSTERS, SUSHI, WANT_CLUSTERS, WANT_SUSHI, at_hand, matched, the_run
 from tests.matching.world import World, facts_of
@@ -44,7 +45,7 @@ def after_a_drop_out(snapshot: Snapshot, gone: int) -> Snapshot:
     return replace(snapshot, people=people, current=tuple(each for each in now if {each.first, each.second} <= here))
 
 
-@settings(max_examples=100, deadline=None)
+@cases(100)
 @given(snapshots(), st.integers(0, 6))
 def test_locked_keeps_every_couple_that_may_be_and_proves_it(snapshot: Snapshot, gone: int) -> None:
     now = after_a_drop_out(snapshot, gone)
@@ -58,7 +59,7 @@ def test_locked_keeps_every_couple_that_may_be_and_proves_it(snapshot: Snapshot,
     assert not any(broken_kinds(problem, place[first], place[second]) for first, second in couples(plan))
 
 
-@settings(max_examples=100, deadline=None)
+@cases(100)
 @given(snapshots(), st.integers(0, 6))
 def test_sticky_leaves_nobody_out_keeps_more_and_has_the_bound_of_the_best_plan(snapshot: Snapshot, gone: int) -> None:
     now = after_a_drop_out(snapshot, gone)

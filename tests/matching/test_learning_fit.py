@@ -100,11 +100,28 @@ def test_fit_finds_the_truth_behind_many_reports() -> None:
         assert table[chance] / 1000 == pytest.approx(biased(chance / 1000), abs=0.02)
 
 
+def test_fit_believes_in_the_models_as_much_as_some_25_reports_say() -> None:
+    """However bad they are: a chance of 90 % of which 25 learners in a row got nothing stays near a third."""
+    one = Reported(chance=900, aptness=1000, reported=0, pair="a", learner="s")
+    table = table_of(fitted([replace(one, pair=str(number)) for number in range(25)]))
+    assert table[900] == pytest.approx(317, abs=30)
+
+
 @pytest.mark.parametrize("useful", [0, 1000])
 def test_fit_is_not_carried_away_when_everybody_says_the_same(useful: int) -> None:
     one = Reported(chance=900, aptness=1000, reported=useful, pair="a", learner="s")
     table = table_of(fitted([replace(one, pair=str(number)) for number in range(500)]))
     assert table[100] < table[500] < table[990]  # dimmed or lifted, and still the models' order
+
+
+def test_fit_dims_the_models_and_never_turns_them_round() -> None:
+    """However often what was promised least is reported best."""
+    good, bad = (
+        Reported(chance=chance, aptness=1000, reported=reported, pair="a", learner="s")
+        for chance, reported in ((150, 1000), (950, 0))
+    )
+    table = table_of(fitted([replace(each, pair=str(number)) for number in range(1000) for each in (good, bad)]))
+    assert table[950] - table[150] > 200
 
 
 class TestCurve:
@@ -137,6 +154,13 @@ class TestRefit:
     def test_takes_no_noise_for_a_lesson(self, seed: int, size: int) -> None:
         found = refit(generated(size, truth=fair, seed=seed))
         assert (found.outcome, found.curve) == (NO_BETTER, UNCHANGED)
+
+    @pytest.mark.parametrize("seed", range(3))
+    def test_judges_each_report_by_a_fit_that_has_not_seen_it(self, seed: int) -> None:
+        given_ = generated(100, truth=biased, seed=seed)
+        found, flattered = refit(given_), losses(columns(given_), fitted(given_)).mean()
+        assert found.loss is not None
+        assert found.loss > flattered + 0.0005
 
     def test_keeps_the_old_version_where_a_new_one_is_no_better(self) -> None:
         old = fitted(generated(4000, truth=biased, seed=5))

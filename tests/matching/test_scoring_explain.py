@@ -8,7 +8,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 
 from services.matching.engine import model
 from services.matching.engine.explain import explain, terms_of
@@ -31,6 +31,7 @@ from services.matching.engine.scoring.sentences import (
 )
 from services.matching.engine.solving.pairs import NEVER
 from tests.matching.engine_people import near_from, problem_for, snapshot_of, somebody
+from tests.matching.properties import cases
 from tests.matching.test_scoring_pairs import snapshots, tables
 
 MONDAY = date(2026, 1, 5)
@@ -44,7 +45,7 @@ def explained(first: Person, second: Person, *, pinned: bool = False) -> Planned
     return pair
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@cases(400)
 @given(snapshots(), tables())
 def test_terms_sum_to_the_value_exactly(snapshot: Snapshot, table: Near) -> None:
     problem, _ = problem_for(snapshot, table=table)
@@ -57,7 +58,7 @@ def test_terms_sum_to_the_value_exactly(snapshot: Snapshot, table: Near) -> None
                 assert found.planned[u, v] == total - value.ONE_WAY_COST * found.one_way[u, v]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@cases(150)
 @given(snapshots(), tables())
 def test_every_pair_can_be_told_in_every_language(snapshot: Snapshot, table: Near) -> None:
     problem, _ = problem_for(snapshot, table=table)

@@ -1,15 +1,16 @@
 """All pairs priced twice: whole matrices and the inverted index give the same integers; nothing depends on names or order."""
 
 import random
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from benchmarks import cohorts
 from services.matching.engine.meaning.near import Near
-from services.matching.engine.model import Couple, Facet, Need, Offer, Rule, Snapshot
+from services.matching.engine.model import Couple, Facet, Need, Offer, Person, Rule, Snapshot
 from services.matching.engine.scoring import aptness, value
 from services.matching.engine.scoring.dense import dense_pairs, matrices, teaches
 from services.matching.engine.scoring.directions import may_teach, taught
@@ -18,80 +19,77 @@ from services.matching.engine.scoring.indexed import IndexedPairs
 from services.matching.engine.scoring.inverted import inverted, topics_of
 from services.matching.engine.scoring.problem import Problem
 from services.matching.engine.solving.pairs import NEVER, DensePairs, Edges
-from tests.matching.engine_people import TOPICS, crowds, near_from, problem_for, snapshot_of
+from tests.matching.dice import Dice, thrown
+from tests.matching.engine_people import TOPICS, crowd, near_from, problem_for, snapshot_of
+from tests.matching.properties import cases
 
 NAMES = tuple(f"p{number}" for number in range(7))
-some_rules = st.lists(
-    st.one_of(
-        st.sampled_from(
-            (
-                Rule(kind="cross_organization"),
-                Rule(kind="same_organization"),
-                Rule(kind="different_team"),
-                Rule(kind="no_reporting_line"),
-                Rule(kind="not_met_before"),
-                Rule(kind="same_facet", facet="industry"),
-                Rule(kind="different_facet", facet="industry"),
-            )
-        ),
-        st.builds(Rule, kind=st.just("shared_language"), parameter=st.integers(1, 6)),
-        st.builds(
-            Rule, kind=st.just("shared_language"), parameter=st.integers(1, 6), language=st.sampled_from(("en", "xx"))
-        ),
-        st.builds(Rule, kind=st.just("shared_minutes"), parameter=st.integers(1, 2500)),
-        st.builds(Rule, kind=st.just("zone_spread"), parameter=st.floats(0, 12)),
-        st.builds(
-            Rule,
-            kind=st.sampled_from(("together", "not_together")),
-            people=st.permutations(NAMES).map(lambda names: tuple(names[:2])),
-        ),
-        st.builds(
-            Rule,
-            kind=st.just("partner_among"),
-            people=st.permutations(NAMES).map(lambda names: tuple(names[:3])),
-        ),
-    ),
-    max_size=4,
+PLAIN = (
+    Rule(kind="cross_organization"),
+    Rule(kind="same_organization"),
+    Rule(kind="different_team"),
+    Rule(kind="no_reporting_line"),
+    Rule(kind="not_met_before"),
+    Rule(kind="same_facet", facet="industry"),
+    Rule(kind="different_facet", facet="industry"),
 )
-couples = st.lists(st.tuples(st.sampled_from(NAMES), st.sampled_from(NAMES)), max_size=3).map(
-    lambda twos: tuple(sorted({Couple(first=min(two), second=max(two)) for two in twos if two[0] != two[1]}))
+MAKERS: tuple[Callable[[Dice], Rule], ...] = (
+    lambda dice: dice.one(PLAIN),
+    lambda dice: Rule(kind="shared_language", parameter=dice.between(1, 6)),
+    lambda dice: Rule(kind="shared_language", parameter=dice.between(1, 6), language=dice.one(("en", "xx"))),
+    lambda dice: Rule(kind="shared_minutes", parameter=dice.between(1, 2500)),
+    lambda dice: Rule(kind="zone_spread", parameter=dice.upto(120) / 10),
+    lambda dice: Rule(kind=dice.one(("together", "not_together")), people=tuple(dice.shuffled(NAMES)[:2])),
+    lambda dice: Rule(kind="partner_among", people=tuple(dice.shuffled(NAMES)[:3])),
 )
 
 
-@st.composite
-def snapshots(draw: st.DrawFn, *, roles: bool = True) -> Snapshot:
-    people = draw(crowds(roles=roles))
-    people = tuple(
-        replace(
-            person,
-            needs=tuple(replace(need, kind=draw(st.sampled_from(aptness.KINDS))) for need in person.needs),
-            offers=tuple(replace(offer, setting=draw(st.sampled_from(aptness.SETTINGS))) for offer in person.offers),
-            away=draw(st.sampled_from((False, False, False, True))),
-            facets=tuple(
-                Facet(name=name, value=draw(st.sampled_from(("a", "b"))))
-                for name in ("industry", "function", "region", "career_stage")
-                if draw(st.booleans())
-            ),
-        )
-        for person in people
+def _couples(dice: Dice) -> tuple[Couple, ...]:
+    twos = [dice.shuffled(NAMES)[:2] for _ in range(dice.upto(3))]
+    return tuple(sorted({Couple(first=min(two), second=max(two)) for two in twos}))
+
+
+def _of_any_kind(dice: Dice, person: Person) -> Person:
+    return replace(
+        person,
+        needs=tuple(replace(need, kind=dice.one(aptness.KINDS)) for need in person.needs),
+        offers=tuple(replace(offer, setting=dice.one(aptness.SETTINGS)) for offer in person.offers),
+        away=dice.one((False, False, False, True)),
+        facets=tuple(
+            Facet(name=name, value=dice.one(("a", "b")))
+            for name in ("industry", "function", "region", "career_stage")
+            if dice.yes()
+        ),
     )
-    rules = [replace(r, required=draw(st.booleans()), weight=draw(st.integers(0, 4)) / 4) for r in draw(some_rules)]
+
+
+def snapshots(*, roles: bool = True) -> st.SearchStrategy[Snapshot]:
+    return thrown(340, lambda dice: _snapshot(dice, roles=roles))
+
+
+def _snapshot(dice: Dice, *, roles: bool) -> Snapshot:
+    people = [_of_any_kind(dice, person) for person in crowd(dice, roles=roles)]
+    chosen = [dice.one(MAKERS)(dice) for _ in range(dice.upto(4))]
+    rules = [replace(rule, required=not dice.yes(), weight=dice.upto(4) / 4) for rule in chosen]
     return snapshot_of(
         *people,
         rules=rules,
-        met=draw(couples),
-        blocked=draw(couples),
-        apart=draw(couples),
-        difference=draw(st.sampled_from((0.0, 0.12, 1.0))),
-        logistics=draw(st.sampled_from((0.0, 0.1, 0.7))),
+        met=_couples(dice),
+        blocked=_couples(dice),
+        apart=_couples(dice),
+        difference=dice.one((0.12, 0.0, 1.0)),
+        logistics=dice.one((0.1, 0.0, 0.7)),
     )
 
 
-@st.composite
-def tables(draw: st.DrawFn) -> Near:
+def tables() -> st.SearchStrategy[Near]:
     """Which topics are near which, with any chances."""
-    chance = np.array(draw(st.lists(st.sampled_from((0, 0, 1, 200, 777, 1000)), min_size=25, max_size=25)))
-    return near_from(sorted(TOPICS), sorted(TOPICS), chance=chance.reshape(5, 5).astype(np.float64))
+    return thrown(25, _table)
+
+
+def _table(dice: Dice) -> Near:
+    chance = np.array([dice.one((0, 0, 1, 200, 777, 1000)) for _ in range(25)], dtype=np.float64)
+    return near_from(sorted(TOPICS), sorted(TOPICS), chance=chance.reshape(5, 5))
 
 
 def same(one: Edges, other: Edges) -> bool:
@@ -109,6 +107,10 @@ def assert_equal(problem: Problem, *, seed: int = 0) -> None:
         (others, values), (same_others, same_values) = dense.of(person), indexed.of(person)
         assert np.array_equal(others, same_others)
         assert np.array_equal(values, same_values)
+    low, high = u < v, dense.value(u, v)
+    for bar in (random.integers(-3_000_000, 900_000, problem.size), random.integers(0, 600_000, problem.size)):
+        above = low & (high != NEVER) & (high > bar[u]) & (high > bar[v])
+        assert indexed.exceeding(bar) == above.sum()
     for each in (0, 1, 2, 5):
         assert same(dense.strongest(each=each), indexed.strongest(each=each))
         for prices in (
@@ -121,13 +123,13 @@ def assert_equal(problem: Problem, *, seed: int = 0) -> None:
             assert same(mine.worst, yours.worst)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@cases(350)
 @given(snapshots(), tables())
 def test_indexed_pairs_are_the_dense_ones_whatever_the_rules_and_roles(snapshot: Snapshot, table: Near) -> None:
     assert_equal(problem_for(snapshot, table=table)[0])
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@cases(200)
 @given(snapshots(roles=False), tables())
 def test_indexed_pairs_are_the_dense_ones_where_all_roles_are_both(snapshot: Snapshot, table: Near) -> None:
     assert_equal(problem_for(snapshot, table=table)[0])
@@ -193,7 +195,7 @@ def test_pairs_of_hardly_anybody_are_none(size: int) -> None:
         assert pairs.price(np.zeros(size, dtype=np.int64), each=3).excess == 0
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@cases(400)
 @given(snapshots(), tables())
 def test_directions_by_name_are_worth_what_the_matrix_says(snapshot: Snapshot, table: Near) -> None:
     problem, _ = problem_for(snapshot, table=table)
@@ -207,7 +209,7 @@ def test_directions_by_name_are_worth_what_the_matrix_says(snapshot: Snapshot, t
             assert matrix[teacher, learner] == (found.worth if found else 0)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@cases(300)
 @given(snapshots(), tables(), st.randoms(use_true_random=False))
 def test_values_do_not_depend_on_order_or_on_what_things_are_called(
     snapshot: Snapshot, table: Near, order: random.Random

@@ -4,7 +4,7 @@ from dataclasses import replace
 from itertools import combinations
 
 import pytest
-from hypothesis import HealthCheck, given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from services.matching.engine.match import match
 from services.matching.engine.model import Couple, Free, Person, Rule, RulesContradict, Snapshot
@@ -17,6 +17,7 @@ from services.matching.engine.scoring.rules import KINDS, RuleRefused
 from services.matching.engine.scoring.sentences import RULE_NAMES
 from services.matching.engine.solving.pairs import NEVER
 from tests.matching.engine_people import crowds, near_for, problem_for, snapshot_of, somebody
+from tests.matching.properties import cases
 
 SHORT = (Free(weekday=0, start=540, end=600),)
 ME = somebody(
@@ -313,7 +314,7 @@ demands = st.lists(
 )
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@cases(250)
 @given(crowds(most=5), demands)
 def test_conflict_is_a_conflict_and_without_any_of_its_rules_there_is_none(
     people: tuple[Person, ...], rules: list[Rule]
@@ -378,7 +379,7 @@ class TestPrice:
         assert (price.people, price.value, price.why.code) == (0, 200_000, "rule_costs_value")
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@cases(300)
 @given(crowds(most=6), st.sampled_from([rule for rule, _, _ in EXAMPLES]))
 def test_what_forbids_a_pair_is_what_makes_it_impossible(people: tuple[Person, ...], rule: Rule) -> None:
     snapshot = snapshot_of(*people, rules=[rule])

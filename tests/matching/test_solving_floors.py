@@ -5,21 +5,23 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from services.matching.engine.solving.floors import with_floor
 from services.matching.engine.solving.pairs import NEVER
 from services.matching.engine.solving.repair import locked, sticky
 from services.matching.engine.solving.solve import solve
 from services.matching.engine.solving.stability import blocking
-from tests.matching.solving_ground import Problem, cases, edges, optimum, plain, problems
+from tests.matching.dice import Dice, dice
+from tests.matching.properties import cases
+from tests.matching.solving_ground import Problem, edges, optimum, plain, problems
 
 
 def listed(found: object) -> list[tuple[int, int]]:
     return list(zip(found.u.tolist(), found.v.tolist(), strict=True))  # type: ignore[attr-defined]
 
 
-@settings(max_examples=cases(80), deadline=None)
+@cases(200)
 @given(problems(most=7, forcing=False))
 def test_with_floor_finds_the_highest_floor_that_leaves_nobody_more_alone_and_its_price(problem: Problem) -> None:
     found = with_floor(problem.pairs, places=problem.places, waiting=problem.waiting)
@@ -45,12 +47,12 @@ def test_a_floor_takes_value_from_the_best_for_the_worst_off() -> None:
     assert (found.floor, found.price, listed(found.floored)) == (40, 16, [(0, 2), (1, 3)])
 
 
-@settings(max_examples=cases(60), deadline=None)
-@given(problems(most=7, forcing=False), st.data())
-def test_repairs_keep_every_rule_and_locked_ones_move_nobody(problem: Problem, data: st.DataObject) -> None:
+@cases(150)
+@given(problems(most=7, forcing=False), dice(8))
+def test_repairs_keep_every_rule_and_locked_ones_move_nobody(problem: Problem, more: Dice) -> None:
     size = len(problem.places)
     plan = solve(problem.pairs, places=problem.places, waiting=problem.waiting).couples
-    gone = np.flatnonzero([data.draw(st.integers(0, 3)) == 0 for _ in range(size)]).astype(np.int32)
+    gone = np.flatnonzero([more.upto(3) == 3 for _ in range(size)]).astype(np.int32)
     before = set(listed(plan))
     left = {couple for couple in before if not set(couple) & set(gone.tolist())}
     here = problem.waiting.copy()
@@ -122,7 +124,7 @@ def test_sticky_breaks_no_pair_for_less_than_the_bonus() -> None:
     assert listed(sticky(problem.pairs, start, **given_, bonus=0).made) == [(0, 2), (1, 3)]
 
 
-@settings(max_examples=cases(80), deadline=None)
+@cases(300)
 @given(problems(most=7, forcing=False), st.integers(0, 5))
 def test_blocking_pairs_are_those_who_would_both_gain_more_than_the_threshold(problem: Problem, threshold: int) -> None:
     plan = solve(problem.pairs, places=problem.places, waiting=problem.waiting).couples

@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, strategies as st
 from scipy.optimize import Bounds, LinearConstraint, milp
 
 from services.matching.engine.solving.solve import solve
+from tests.matching.properties import cases
 from tests.matching.solving_ground import Problem, edges, matrix, plain, verdict
 
 ALONE = 100_000_000  # more than all values together
@@ -77,7 +79,8 @@ def test_the_finish_leaves_out_no_couple_that_the_best_plan_needs(seed: int) -> 
     assert solution.exact
 
 
-@pytest.mark.parametrize("seed", range(40))
+@cases(60)
+@given(st.integers(0, 2**32))
 def test_solve_equals_an_integer_program_over_all_pairs(seed: int) -> None:
     problem = cohort(seed)
     solution = solve(problem.pairs, places=problem.places, waiting=problem.waiting)

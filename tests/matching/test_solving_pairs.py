@@ -4,11 +4,13 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from services.matching.engine.solving.couples import AtLeast, Revalued, among
 from services.matching.engine.solving.pairs import NEVER, DensePairs, Edges, Pairs, ValuesRefused
-from tests.matching.solving_ground import Problem, cases, edges, matrix, problems
+from tests.matching.dice import Dice, dice
+from tests.matching.properties import cases
+from tests.matching.solving_ground import Problem, edges, matrix, problems
 
 
 def listed(found: Edges) -> list[tuple[int, int, int]]:
@@ -24,12 +26,12 @@ def best_of_each(scored: list[tuple[int, int, int, int]], size: int, each: int) 
     return sorted(kept)
 
 
-@settings(max_examples=cases(100), deadline=None)
-@given(problems(forcing=False), st.integers(0, 9), st.data())
-def test_dense_pairs_answer_as_their_definition_says(problem: Problem, each: int, data: st.DataObject) -> None:
+@cases(600)
+@given(problems(forcing=False), st.integers(0, 9), dice(40))
+def test_dense_pairs_answer_as_their_definition_says(problem: Problem, each: int, more: Dice) -> None:
     pairs, size = problem.pairs, len(problem.places)
     couples = [(u, v, int(problem.value[u, v])) for u, v in problem.couples()]
-    y = np.array(data.draw(st.lists(st.integers(-400_000, 700_000), min_size=size, max_size=size)), dtype=np.int64)
+    y = np.array([more.between(-400_000, 700_000) for _ in range(size)], dtype=np.int64)
     assert listed(pairs.strongest(each=each)) == best_of_each([(w, u, v, w) for u, v, w in couples], size, each)
     over = [(w - int(y[u]) - int(y[v]), u, v, w) for u, v, w in couples]
     priced = pairs.price(y, each=each)
@@ -61,25 +63,21 @@ def same(view: Pairs, plain: DensePairs, y: np.ndarray) -> None:
         assert view.value(me, others).tolist() == plain.value(me, others).tolist()
 
 
-@settings(max_examples=cases(80), deadline=None)
-@given(problems(forcing=False), st.data())
-def test_views_equal_the_matrix_they_stand_for(problem: Problem, data: st.DataObject) -> None:
+@cases(400)
+@given(problems(forcing=False), dice(80))
+def test_views_equal_the_matrix_they_stand_for(problem: Problem, more: Dice) -> None:
     size = len(problem.places)
-    y = np.array(data.draw(st.lists(st.integers(-9, 9), min_size=size, max_size=size)), dtype=np.int64)
+    y = np.array([more.between(-9, 9) for _ in range(size)], dtype=np.int64)
     everybody = [(u, v) for u in range(size) for v in range(u + 1, size)]
-    changed = {
-        couple: data.draw(st.sampled_from((NEVER, -5, 0, 7, 900_000)))
-        for couple in everybody
-        if data.draw(st.integers(0, 4)) == 0
-    }
+    changed = {couple: more.one((NEVER, -5, 0, 7, 900_000)) for couple in everybody if more.upto(4) == 4}
     value = problem.value.copy()
     for (u, v), w in changed.items():
         value[u, v] = value[v, u] = w
     same(Revalued(problem.pairs, edges(changed)), DensePairs(value), y)
-    least = data.draw(st.integers(-4, 7))
+    least = more.between(-4, 7)
     above = DensePairs(np.where(problem.value >= least, problem.value, NEVER))
     same(AtLeast(problem.pairs, least), above, y)
-    people = np.flatnonzero(data.draw(st.lists(st.booleans(), min_size=size, max_size=size))).astype(np.int32)
+    people = np.flatnonzero([more.yes() for _ in range(size)]).astype(np.int32)
     same(among(problem.pairs, people), DensePairs(problem.value[np.ix_(people, people)]), y[people])
 
 

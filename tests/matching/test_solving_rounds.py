@@ -4,11 +4,12 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from services.matching.engine.solving.pairs import NEVER, ValuesRefused
 from services.matching.engine.solving.rounds import Schedule, _meetings, replan, schedule
-from tests.matching.solving_ground import Problem, cases, edges, plain, problems
+from tests.matching.properties import cases
+from tests.matching.solving_ground import Problem, edges, plain, problems
 
 
 def meetings(found: Schedule) -> list[tuple[int, int, int]]:
@@ -24,7 +25,7 @@ def is_kept(found: Schedule, problem: Problem, *, rounds: int) -> None:
     assert found.value == sum(int(problem.value[u, v]) for u, v, _ in met)
 
 
-@settings(max_examples=cases(80), deadline=None)
+@cases(400)
 @given(problems(most=8, forcing=False), st.integers(0, 4))
 def test_schedule_has_no_repeats_and_nobody_twice_in_a_round(problem: Problem, rounds: int) -> None:
     found = schedule(problem.pairs, rounds=rounds)
@@ -41,8 +42,8 @@ def test_schedule_has_no_repeats_and_nobody_twice_in_a_round(problem: Problem, r
             assert (u, r) in taken or (v, r) in taken, "two who are idle at once and have not met would gain"
 
 
-@settings(max_examples=cases(60), deadline=None)
-@given(st.integers(0, 2**16))
+@cases(300)
+@given(st.integers(0, 2**32))
 def test_every_couple_of_a_two_sided_cohort_finds_a_round(seed: int) -> None:
     draw = np.random.default_rng(seed)
     couples = {(u, v): int(draw.integers(1, 1_000)) for u in range(7) for v in range(7, 14) if draw.random() < 0.6}

@@ -3,7 +3,7 @@
 from functools import cache
 
 import numpy as np
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from services.matching.engine.solving.pairs import NEVER, Edges
 from services.matching.engine.solving.shares import (
@@ -22,7 +22,8 @@ from services.matching.engine.solving.shares import (
 )
 from services.matching.engine.solving.solve import solve
 from services.matching.engine.solving.verify import check
-from tests.matching.solving_ground import Problem, cases, edges, plain, problems
+from tests.matching.properties import cases
+from tests.matching.solving_ground import Problem, edges, plain, problems
 
 
 def as_it_is(couples: Edges) -> np.ndarray:
@@ -87,7 +88,7 @@ def by_trying_all(problem: Problem, owed: Owed) -> tuple[int, int, int]:
 organizations = st.integers(1, 3)
 
 
-@settings(max_examples=cases(50), deadline=None)
+@cases(50)
 @given(problems(most=5, most_places=2), st.data(), st.sampled_from((300, 700, 1_000)))
 def test_with_shares_equals_every_plan_there_is(problem: Problem, data: st.DataObject, asked: int) -> None:
     of = [data.draw(organizations) - 1 for _ in problem.places]
@@ -101,7 +102,7 @@ def test_with_shares_equals_every_plan_there_is(problem: Problem, data: st.DataO
     assert found.share_bound >= share
 
 
-@settings(max_examples=cases(50), deadline=None)
+@cases(50)
 @given(problems(most=7), st.data(), st.sampled_from((300, 700, 1_000)))
 def test_weights_and_certificates_prove_both_bounds(problem: Problem, data: st.DataObject, asked: int) -> None:
     of = [data.draw(organizations) - 1 for _ in problem.places]

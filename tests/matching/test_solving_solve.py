@@ -9,12 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given
 
 from services.matching.engine.solving.pairs import NEVER, DensePairs, Edges, ValuesRefused
 from services.matching.engine.solving.solution import Solution
 from services.matching.engine.solving.solve import solve
-from tests.matching.solving_ground import Problem, cases, edges, optimum, plain, problems, verdict
+from tests.matching.dice import Dice, dice
+from tests.matching.properties import cases
+from tests.matching.solving_ground import Problem, edges, optimum, plain, problems, verdict
 
 
 def solved(problem: Problem, *, exact_up_to: int = 2_000) -> Solution:
@@ -35,7 +37,7 @@ def random_cohort(size: int, *, seed: int = 0, likely: float = 0.3) -> Problem:
     return Problem(value, np.ones(size, dtype=np.int64), np.ones(size, dtype=np.bool_), edges({}))
 
 
-@settings(max_examples=cases(200), deadline=None)
+@cases(1000)
 @given(problems())
 def test_solve_finds_the_fewest_alone_and_the_most_value_of_all_plans(problem: Problem) -> None:
     solution = solved(problem)
@@ -48,7 +50,7 @@ def test_solve_finds_the_fewest_alone_and_the_most_value_of_all_plans(problem: P
     assert (found.unmatched_bound, found.upper_bound) == (solution.unmatched_bound, solution.certified)
 
 
-@settings(max_examples=cases(100), deadline=None)
+@cases(800)
 @given(problems())
 def test_solve_without_the_finish_leaves_as_few_alone_and_bounds_what_it_misses(problem: Problem) -> None:
     solution = solved(problem, exact_up_to=0)
@@ -58,10 +60,10 @@ def test_solve_without_the_finish_leaves_as_few_alone_and_bounds_what_it_misses(
     assert verdict(problem, solution).faults == ()
 
 
-@settings(max_examples=cases(60), deadline=None)
-@given(problems(most=7), st.data())
-def test_solve_reaches_the_same_however_people_are_numbered(problem: Problem, data: st.DataObject) -> None:
-    new = np.array(data.draw(st.permutations(range(len(problem.places)))), dtype=np.int64)
+@cases(500)
+@given(problems(most=7), dice(8))
+def test_solve_reaches_the_same_however_people_are_numbered(problem: Problem, more: Dice) -> None:
+    new = np.array(more.shuffled(range(len(problem.places))), dtype=np.int64)
     old = np.argsort(new)
     numbered = {
         (min(new[u], new[v]), max(new[u], new[v])): int(w)
@@ -77,16 +79,16 @@ def test_solve_reaches_the_same_however_people_are_numbered(problem: Problem, da
     assert (one.unmatched, one.value) == (two.unmatched, two.value)
 
 
-@settings(max_examples=cases(50), deadline=None)
-@given(problems(most=7, forcing=False), st.data())
-def test_solve_loses_nothing_when_another_pair_becomes_possible(problem: Problem, data: st.DataObject) -> None:
+@cases(500)
+@given(problems(most=7, forcing=False), dice(4))
+def test_solve_loses_nothing_when_another_pair_becomes_possible(problem: Problem, more: Dice) -> None:
     size = len(problem.places)
     closed = [(u, v) for u in range(size) for v in range(u + 1, size) if problem.value[u, v] == NEVER]
     if not closed:
         return
-    u, v = data.draw(st.sampled_from(closed))
+    u, v = more.one(closed)
     value = problem.value.copy()
-    value[u, v] = value[v, u] = data.draw(st.integers(-100, 100))
+    value[u, v] = value[v, u] = more.between(-100, 100)
     before, after = solved(problem), solved(replace(problem, value=value))
     assert (-after.unmatched, after.value) >= (-before.unmatched, before.value)
 
@@ -226,6 +228,22 @@ def test_compiled_code_plans_as_plain_code(monkeypatch: pytest.MonkeyPatch) -> N
     large = solved(problem, exact_up_to=0)
     assert (large.unmatched, large.upper_bound) == (small.unmatched, small.upper_bound)
     assert verdict(problem, large).faults == ()
+
+
+def test_compiled_code_runs_where_nothing_can_be_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    from services.matching.engine.solving import compiled
+
+    asked: list[bool] = []
+
+    def njit(*, cache: bool = False, **_options: object) -> Callable[[Callable[[], int]], Callable[[], int]]:
+        asked.append(cache)
+        if cache:
+            raise RuntimeError("cannot cache function: no locator available")
+        return lambda function: function
+
+    monkeypatch.setattr(compiled, "njit", njit)
+    assert compiled.kept(lambda: 7)() == 7
+    assert asked == [True, False]
 
 
 GOOD = plain(4, {(0, 1): 5, (2, 3): 7})

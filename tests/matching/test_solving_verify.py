@@ -5,13 +5,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given
 
 from services.matching.engine.solving.certificate import Certificate
 from services.matching.engine.solving.pairs import Edges
 from services.matching.engine.solving.solve import solve
 from services.matching.engine.solving.verify import Verdict, check
-from tests.matching.solving_ground import Problem, cases, edges, matrix, optimum, plain, problems
+from tests.matching.dice import Dice, dice
+from tests.matching.properties import cases
+from tests.matching.solving_ground import Problem, edges, matrix, optimum, plain, problems
 
 # 0–1–2 is an odd group of its own; 3, 4 and 5 only know 6, who has two places: two of seven stay alone.
 COUPLES = {(0, 1): 5, (0, 2): 6, (1, 2): 7, (3, 6): 3, (4, 6): 4, (5, 6): 2}
@@ -126,20 +128,20 @@ def test_check_refuses_a_plan_without_a_forced_couple_or_at_another_value() -> N
     assert "0 with 1 is forced at 4, not 5." in dearer.faults
 
 
-@settings(max_examples=cases(150), deadline=None)
-@given(problems(forcing=False), st.data())
-def test_check_never_accepts_a_bound_below_a_plan_that_exists(problem: Problem, data: st.DataObject) -> None:
+@cases(700)
+@given(problems(forcing=False), dice(60))
+def test_check_never_accepts_a_bound_below_a_plan_that_exists(problem: Problem, more: Dice) -> None:
     size = len(problem.places)
 
     def numbers(low: int, high: int) -> np.ndarray:
-        return np.array(data.draw(st.lists(st.integers(low, high), min_size=size, max_size=size)), dtype=np.int64)
+        return np.array([more.between(low, high) for _ in range(size)], dtype=np.int64)
 
-    y = numbers(-10, 10) * data.draw(st.sampled_from((1, 100_000)))
+    y = numbers(-10, 10) * more.one((1, 100_000))
     served = problem.places > 0
     certificate = Certificate(
         y=y,
         alone=np.where(problem.waiting, numbers(0, 20), 0),
-        group=numbers(-1, size - 1).astype(np.int32) if data.draw(st.booleans()) else np.full(size, -1, np.int32),
+        group=numbers(-1, size - 1).astype(np.int32) if more.yes() else np.full(size, -1, np.int32),
         inner=numbers(0, 1).astype(np.bool_),
         excess=problem.pairs.price(np.where(served, y, 2**39), each=0).excess,
     )

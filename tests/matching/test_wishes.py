@@ -68,7 +68,7 @@ class TestPairs:
         wishes = wishes_of(snapshot, people=people)
         plain = dense_pairs(problem)
         dense, indexed = wished(plain, wishes), wished(IndexedPairs(problem, threads=1), wishes)
-        u, v = (part.astype(np.int64) for part in np.triu_indices(problem.size, 1))
+        u, v = (part.astype(np.int32) for part in np.triu_indices(problem.size, 1))
         before, after = plain.value(u, v), dense.value(u, v)
         assert (indexed.value(u, v) == after).all()
         # None becomes possible, and the possible ones rise by what the wishes say.

@@ -12,6 +12,7 @@ import structlog
 
 from chassis.database import Transaction
 from chassis.service import Running
+from contracts.base import SYSTEM
 from services.notifications.clients import (
     MailServer,
     Refused,
@@ -127,11 +128,11 @@ async def deliver_once(running: Running, post: Post) -> int:
     left = {letter.job.notification_id for letter in letters}
     taken = Taken()
     try:
-        async with mail_server(post.server) as server:
+        async with mail_server(post.server) as server, running.database.step_by_step(SYSTEM) as steps:
             for letter in letters:
                 if running.stopping.is_set():
                     break
-                taken = await _send(running, server, letter, post=post, claim=claim, before=taken)
+                taken = await _send(running, server, letter, steps=steps, post=post, claim=claim, before=taken)
                 left.discard(letter.job.notification_id)
     finally:
         # Whatever went wrong, what the server took last is written down; a second time does no harm.
@@ -146,6 +147,7 @@ async def deliver_once(running: Running, post: Post) -> int:
 async def _claim(running: Running, post: Post, *, claim: UUID) -> tuple[list[Letter], int]:
     """Decide about due mails: those that may go are built and claimed; the number counts those decided otherwise."""
     letters: list[Letter] = []
+    later: dict[UUID, datetime] = {}
     async with running.begin() as tx:
         jobs = await mails.lock_due(tx, most=_AT_ONCE)
         sessions = [job for job in jobs if has_calendar(job.occasion)]
@@ -156,7 +158,7 @@ async def _claim(running: Running, post: Post, *, claim: UUID) -> tuple[list[Let
                 job.to, kind=notification.kind, wants=job.wants, created_at=notification.created_at, now=tx.now
             )
             if isinstance(verdict, Wait):
-                await mails.postpone(tx, job.notification_id, until=verdict.until)
+                later[job.notification_id] = verdict.until
             elif isinstance(verdict, Skip):
                 await _end(running, tx, job, state=MailState.SKIPPED, why=verdict.why)
             else:
@@ -165,6 +167,7 @@ async def _claim(running: Running, post: Post, *, claim: UUID) -> tuple[list[Let
                 except ValueError as error:
                     why = without_address(str(error), email=job.to.email)
                     await _end(running, tx, job, state=MailState.FAILED, why=why)
+        await mails.postpone(tx, later)
         if letters:
             await mails.claim(tx, [each.job.notification_id for each in letters], by=claim, seconds=_CLAIM_SECONDS)
     return letters, len(jobs) - len(letters)
@@ -218,7 +221,14 @@ def _calendar(job: mails.Job, *, post: Post, open_url: str, attendees: Sequence[
 
 
 async def _send(
-    running: Running, server: MailServer, letter: Letter, *, post: Post, claim: UUID, before: Taken
+    running: Running,
+    server: MailServer,
+    letter: Letter,
+    *,
+    steps: Transaction,
+    post: Post,
+    claim: UUID,
+    before: Taken,
 ) -> Taken:
     """One mail: offered, marked as being handed over (and the one before as taken), handed over. What the server has taken of which
     the database does not know yet."""
@@ -228,16 +238,15 @@ async def _send(
     except Refused as refusal:
         await _refused(running, job, refusal, claim=claim)
         return before
-    async with running.begin() as tx:
-        mine = await mails.hand_over_next(
-            tx,
-            job.notification_id,
-            taken=before.mail,
-            reply=before.reply,
-            by=claim,
-            seconds=_HANDING_OVER_SECONDS,
-            keep=_CLAIM_SECONDS,
-        )
+    mine = await mails.hand_over_next(
+        steps,
+        job.notification_id,
+        taken=before.mail,
+        reply=before.reply,
+        by=claim,
+        seconds=_HANDING_OVER_SECONDS,
+        keep=_CLAIM_SECONDS,
+    )
     if not mine:
         return Taken()
     try:

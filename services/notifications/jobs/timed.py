@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from uuid import UUID
 
 import structlog
@@ -73,11 +74,13 @@ async def settle_interrupted_mails(tick: Tick, tx: Transaction) -> list[Event]:
     knows (see domain.mail)."""
     facts = await tell_outcome(tx, await mails.finish_taken(tx), state=MailState.SENT)
     doubtful: dict[UUID, int] = {}
+    again: dict[UUID, datetime] = {}
     for job in await mails.lock_doubtful(tx, most=_AT_ONCE):
         if IN_DOUBT[job.message.notification.kind] is Doubt.REPEAT:
-            await mails.postpone(tx, job.notification_id, until=tx.now)
+            again[job.notification_id] = tx.now
         else:
             await mails.settle(tx, job.notification_id, state=MailState.DOUBTFUL, reply=DOUBTFUL)
             doubtful[job.notification_id] = job.attempts
             log.warning("mail.doubtful", notification_id=str(job.notification_id))
+    await mails.postpone(tx, again)
     return facts + await tell_outcome(tx, doubtful, state=MailState.DOUBTFUL, why=DOUBTFUL)

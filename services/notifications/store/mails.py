@@ -58,6 +58,11 @@ def _next_step() -> sa.UpdateBase:
     )
 
 
+_LATER = (
+    sa.update(mail)
+    .where(mail.c.notification_id == sa.bindparam("mail", type_=sa.Uuid))
+    .values(state=MailState.PENDING.value, due_at=sa.bindparam("until"), claim=None, lease_until=None)
+)
 _NEXT_STEP = _next_step()  # made once: it runs for every mail
 
 
@@ -106,9 +111,10 @@ async def claim(tx: Transaction, notification_ids: Sequence[UUID], *, by: UUID, 
     )
 
 
-async def postpone(tx: Transaction, notification_id: UUID, *, until: datetime) -> None:
-    """Not before this moment of the platform's clock."""
-    await _set(tx, [notification_id], state=MailState.PENDING.value, due_at=until, claim=None, lease_until=None)
+async def postpone(tx: Transaction, until: Mapping[UUID, datetime]) -> None:
+    """Each of these mails not before its moment of the platform's clock."""
+    if until:
+        await tx.connection.execute(_LATER, [{"mail": each, "until": moment} for each, moment in until.items()])
 
 
 async def try_again(tx: Transaction, notification_id: UUID, *, by: UUID, at: datetime, attempts: int) -> None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from threading import local
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +32,8 @@ from services.matching.engine.scoring.kernels import (
     Ground,
     Index,
     Scratch,
+    exceeding,
+    leave,
     reach,
     row,
     scratch,
@@ -40,6 +44,7 @@ from services.matching.engine.scoring.kernels import (
 from services.matching.engine.scoring.problem import COLUMNS, DIFFERENCE, Problem
 from services.matching.engine.scoring.rules import CLOCK, LEVEL, SLOTS
 from services.matching.engine.scoring.value import AMPLE_SLOTS, FLUENT, ONE_WAY_COST, PLATEAU
+from services.matching.engine.solving.blocks import Part
 from services.matching.engine.solving.pairs import NEVER, Edges, Millionths, Numbers, Priced, edges_of
 
 _Best = tuple[NDArray[np.int64], Numbers, Millionths]
@@ -54,6 +59,7 @@ class IndexedPairs:
         self._threads = threads or min(MOST_THREADS, _processors())
         self._ground = _ground(problem)
         self._index = _index(problem)
+        self._mine = local()  # a row's scratch, kept: clearing a new one takes as long as the row
 
     def strongest(self, *, each: int) -> Edges:
         """See `Pairs`."""
@@ -87,12 +93,28 @@ class IndexedPairs:
         others, there, back, _ = self._row(u)
         return others, there, back
 
+    def exceeding(self, bar: Millionths) -> int:
+        """How many possible pairs are worth more than the ``bar`` (int64[n]) of each of the two. Looks at every pair."""
+        bar = np.ascontiguousarray(bar, dtype=np.int64)
+        found = np.zeros(self.size, dtype=np.int64)
+
+        def some(first: int) -> None:
+            exceeding(self._ground, self._index, self._scratch(), bar, first, self._threads, found)
+
+        with ThreadPoolExecutor(self._threads) as pool:
+            list(pool.map(some, range(self._threads)))
+        return int(found.sum())
+
     def _row(self, u: int) -> tuple[Numbers, Millionths, Millionths, Millionths]:
-        clean = self._scratch()
-        others = np.sort(clean.reached[: reach(self._ground, self._index, clean, u, -1, False, 0)])
+        if not hasattr(self._mine, "clean"):
+            self._mine.clean = self._scratch()
+        clean = self._mine.clean
+        count = reach(self._ground, self._index, clean, u, -1, False, 0)
+        others = np.sort(clean.reached[:count])
         others = others[others != u]
         there, back, worth = (np.empty(len(others), dtype=np.int64) for _ in range(3))
         row(self._ground, self._index, clean, u, others, there, back, worth)
+        leave(self._index, clean, u, count)
         return others, there, back, worth
 
     def _sweep(self, y: Millionths, *, each: int, pricing: bool) -> tuple[int, _Best]:
@@ -140,11 +162,20 @@ class IndexedPairs:
         return scratch(self.size, asks=len(self._index.ask_text))
 
 
+def part_of(problem: Problem, people: Numbers) -> Part:
+    """The pairs of these people (ascending) alone, numbered anew: a block of a huge cohort, as a job of its own."""
+    here = np.zeros(problem.size, dtype=np.bool_)
+    here[people] = True
+    return Part(IndexedPairs(replace(problem, able=problem.able & here)), people)
+
+
 def warm() -> None:
     """Compile everything, for whoever builds an image: it takes half a minute, once; afterwards every process starts at once.
 
     What was compiled is kept beside the source, or where ``NUMBA_CACHE_DIR`` says.
     """
+    from services.matching.engine.solving import compiled
+
     offers, needs = (Offer(text="a", level=1),), (Need(text="a", priority=1),)
     people = [Person(id=name, organization=name, offers=offers, needs=needs) for name in ("one", "two")]
     table = near(
@@ -160,6 +191,8 @@ def warm() -> None:
     pairs.price(np.zeros(2, dtype=np.int64), each=1)
     pairs.value(np.zeros(1, dtype=np.int32), np.ones(1, dtype=np.int32))
     pairs.of(0)
+    pairs.exceeding(np.zeros(2, dtype=np.int64))
+    compiled.warm()
 
 
 def _cheap(y: Millionths) -> tuple[NDArray[np.bool_], int, int]:

@@ -11,13 +11,13 @@ For the same reason weights and tiers come in as numbers.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from services.matching.engine.scoring.rules import REQUIRED
+from services.matching.engine.solving.compiled import kept
 from services.matching.engine.solving.pairs import NEVER
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -31,17 +31,17 @@ LOWEST = -(2**62)
 
 # Without counted references (_nrt): nothing here makes or keeps an array, and counting the same arrays up and down for every
 # pair, by all threads at once, took ten times as long as the work.
-_COMPILING: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy", "_nrt": False}
+_COMPILING: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}
 
 
 def compiled(function: F) -> F:
     """Compiled at the first call, kept beside this file, and run without the interpreter's lock."""
-    return cast(F, numba.njit(**_COMPILING)(function))
+    return kept(function, **_COMPILING)
 
 
 def inlined(function: F) -> F:
     """The same, for what is called for every pair: handing over so many arrays would take longer than the work."""
-    return cast(F, numba.njit(**_COMPILING, forceinline=True)(function))
+    return kept(function, **_COMPILING, forceinline=True)
 
 
 GIVES, RECEIVES, ABLE = 1, 2, 4
@@ -470,6 +470,35 @@ def sweep_alone(
             )  # fmt: skip
             if worth != NEVER:
                 _keep(amounts, partners, held, k, worth, v)
+        leave(i, s, u, count)
+
+
+@compiled
+def exceeding(
+    g: Ground, i: Index, s: Scratch, bar: NDArray[np.int64], first: Whole, step: Whole, found: NDArray[np.int64]
+) -> None:  # fmt: skip
+    """Of every ``step``-th person from ``first`` on: how many after them are worth more with them than the bars of both."""
+    facts, costs, slots, spoken, different, rules, weights = g
+    most_different = weights[PLATEAU] * weights[THIRD]
+    for u in range(first, len(facts), step):
+        only_taught = weights[ALL_BOTH] != 0 and MILLION // 10 + most_different - weights[ONE_WAY_COST] <= bar[u]
+        least = max(0, (bar[u] - MILLION // 10 - most_different) * 10 // 9)
+        count = reach(g, i, s, u, u, only_taught, least)
+        for position in range(count):
+            v = np.int64(s.reached[position])
+            a = direction(np.int64(s.two[v, 0]), np.int64(s.two[v, 1]))
+            b = direction(np.int64(s.two[v, 2]), np.int64(s.two[v, 3]))
+            floor = max(bar[u], bar[v])
+            if (a == 0 and b == 0) or (only_taught and (a == 0 or b == 0)):
+                continue
+            if weights[ALL_BOTH] != 0 and 8 * min(a, b) // 10 + (a + b) // 10 + most_different <= floor:
+                continue
+            worth = judged(
+                u, v, a, b, s.couple_ban[v], s.couple_cost[v], floor,
+                facts, costs, slots, spoken, different, rules, weights,
+            )  # fmt: skip
+            if worth != NEVER:
+                found[u] += 1
         leave(i, s, u, count)
 
 

@@ -55,11 +55,13 @@ def ceiling(certificate: Certificate, *, places: Millionths) -> int:
 
 def most_value(certificate: Certificate, *, places: Millionths, waiting: NDArray[np.bool_], unmatched: int) -> int:
     """No plan that leaves at most ``unmatched`` of the waiting alone is worth more; millionths."""
+    out = max(0, unmatched - int((waiting & (places == 0)).sum()))
+    if out == 0:
+        return ceiling(certificate, places=places)
     tight = least_alone(certificate, places=places, waiting=waiting) == unmatched
     counted = (
         certificate.alone[(places > 0) & (certificate.group != NOBODY)] if tight else certificate.alone[places > 0]
     )
-    out = max(0, unmatched - int((waiting & (places == 0)).sum()))
     return ceiling(certificate, places=places) + int(
         sum(np.sort(counted)[len(counted) - min(out, len(counted)) :].tolist())
     )

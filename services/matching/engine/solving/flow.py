@@ -104,9 +104,12 @@ def _whole(doubled: Millionths, edges: Edges) -> Millionths:
     size = len(doubled)
     odd = (doubled & 1).astype(np.bool_)
     tight = odd[edges.u] & odd[edges.v] & (doubled[edges.u] + doubled[edges.v] <= 2 * edges.w)
+    if not tight.any():
+        alone: Millionths = (doubled >> 1) + odd
+        return alone
     u, v = edges.u[tight].astype(np.int64), edges.v[tight].astype(np.int64)
-    cover = coo_array((np.ones(len(u), np.int8), (u, v + size)), shape=(2 * size, 2 * size))
-    cover = cover + coo_array((np.ones(len(u), np.int8), (v, u + size)), shape=(2 * size, 2 * size))
+    ends = np.concatenate([u, v]), np.concatenate([v, u]) + size
+    cover = coo_array((np.ones(2 * len(u), np.int8), ends), shape=(2 * size, 2 * size))
     _, part = connected_components(cover, directed=False)
     up = odd & (part[:size] <= part[size:])
     whole: Millionths = (doubled >> 1) + up

@@ -12,6 +12,7 @@ Everything is whole numbers in a fixed order; ties follow the people's numbers, 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from math import inf
 
 import numpy as np
@@ -36,7 +37,17 @@ ALWAYS = 2_000  # people: so many are made exact whatever it takes
 MOST_COLUMNS = 60_000
 FEW_COLUMNS = 30_000  # above
 ROUNDS = 100
+NEAR = 50_000  # millionths: from known prices, couples begin with those that fall short of them by no more than this
 MOST_PLACES = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What is known before: prices (int64[n], any) and a plan within the places."""
+
+    y: Millionths
+    couples: Edges
+
 
 OnProgress = Callable[[str, float], None]
 """Called with a stage and how far the solver is, 0 to 1."""
@@ -52,6 +63,8 @@ def solve(
     forced: Edges | None = None,
     exact_up_to: int = EXACT,
     target: int = TARGET,
+    start: Start | None = None,
+    rounds: int = ROUNDS,
     on_progress: OnProgress = lambda stage, share: None,
     on_best: OnBest | None = None,
     cancelled: Callable[[], bool] = lambda: False,
@@ -60,8 +73,9 @@ def solve(
     """Plan ``pairs`` within ``places`` (int64[n]), with the ``forced`` couples at their ``w``, possible or not.
 
     ``waiting`` (bool[n]; everybody when None): who should get somebody; the others may. Up to ``exact_up_to`` people the plan is
-    made exact; above, ``target`` parts per million between the fraction and its bound are near enough. ``deadline``: seconds
-    left. Cancelled or late, the best plan so far comes back with a bound that holds. Raises `ValuesRefused` for places or
+    made exact; above, ``target`` parts per million between the fraction and its bound are near enough, or ``rounds`` of prices.
+    ``start``: prices and couples (none of them forced) to begin with instead of everybody's best. ``deadline``: seconds left.
+    Cancelled or late, the best plan so far comes back with a bound that holds. Raises `ValuesRefused` for places or
     couples that cannot be."""
     size = pairs.size
     waiting = np.ones(size, dtype=np.bool_) if waiting is None else waiting
@@ -73,6 +87,8 @@ def solve(
         Revalued(pairs, replaced(forced, NEVER)) if len(forced) else pairs,
         places=places - taken,
         waiting=waiting & (taken == 0),
+        start=start,
+        rounds=rounds,
         on_progress=on_progress,
         cancelled=cancelled,
         deadline=deadline,
@@ -111,6 +127,8 @@ class _Run:
         *,
         places: Millionths,
         waiting: NDArray[np.bool_],
+        start: Start | None,
+        rounds: int,
         on_progress: OnProgress,
         cancelled: Callable[[], bool],
         deadline: Callable[[], float],
@@ -121,19 +139,26 @@ class _Run:
         self.stopped = ""
         self.proven: int | None = None  # by the finish
         self._barrier = no_barrier(len(places))
-        self._edges = self._within(pairs.strongest(each=FIRST))
+        self._rounds = rounds
+        nothing = np.zeros(len(places), np.int64)
+        if start is None:
+            self._edges = self._within(pairs.strongest(each=FIRST))
+            # Half of everybody's best is a price that no pair exceeds: a bound before anything was solved.
+            best = np.full(len(places), -LARGEST, np.int64)
+            np.maximum.at(best, self._edges.u, self._edges.w)
+            np.maximum.at(best, self._edges.v, self._edges.w)
+            self._y, excess = np.where(places > 0, -(-best // 2), FREE), 0
+        else:
+            self._y = np.where(places > 0, start.y, FREE)
+            excess = pairs.price(self._y, each=0).excess
+            lowered = self._y - np.where(places > 0, NEAR // 2, 0)
+            self._edges = joined(start.couples, self._within(pairs.price(lowered, each=FIRST).worst))
         self.couples = greedy(self._edges, places=places, waiting=waiting)
-        # Half of everybody's best is a price that no pair exceeds: a bound before anything was solved.
-        best = np.full(len(places), -LARGEST, np.int64)
-        np.maximum.at(best, self._edges.u, self._edges.w)
-        np.maximum.at(best, self._edges.v, self._edges.w)
-        self._y = np.where(places > 0, -(-best // 2), FREE)
-        self._penalty = 4 * (
-            1 + int(np.abs(self._edges.w).max(initial=0))
-        )  # more than swapping a few partners can gain
-        self._proofs = [
-            (self._y, np.zeros(len(places), np.int64), 0)
-        ]  # prices, penalties, what all pairs exceed them by
+        if start is not None:
+            self._keep(start.couples)
+        # More than swapping a few partners can gain.
+        self._penalty = 4 * (1 + int(np.abs(self._edges.w).max(initial=0)))
+        self._proofs = [(self._y, nothing, excess)]  # prices, penalties, what all pairs exceed them by
 
     def go(self, *, exact: bool, target: int) -> None:
         """Until the gap is small enough, nothing is left to try, or time is over."""
@@ -194,7 +219,7 @@ class _Run:
         """Fractional plans until no pair is worth more than its prices, or the fraction is near enough to its bound; then a plan.
         Returns how many halves of people who wait the last fraction leaves alone."""
         fraction, columns, short = None, self._edges, 0
-        for count in range(ROUNDS):
+        for count in range(self._rounds):
             if self._halt():
                 break
             columns = self._edges
