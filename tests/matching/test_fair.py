@@ -182,7 +182,9 @@ def test_fairness_counts_everybody_with_their_best_pair() -> None:
     assert fairness.worst == pytest.approx(values[0])
     assert fairness.best == pytest.approx(values[-1])
     assert fairness.gap == pytest.approx(values[-1] - values[0])
-    assert 0 < fairness.gini < 1
+    everybody = [round(value * 1e6) for value in values for _ in "ab"] + [0] * len(plan.left_out)
+    assert fairness.gini == gini(everybody) > 0
+    assert len(everybody) == 7
     assert fairness.blocking is not None
 
 
