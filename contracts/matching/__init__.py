@@ -57,7 +57,13 @@ from contracts.matching.cohorts import (
     BlockPerson as BlockPerson,
 )
 from contracts.matching.cohorts import (
+    ChangeCapacity as ChangeCapacity,
+)
+from contracts.matching.cohorts import (
     ChangeRules as ChangeRules,
+)
+from contracts.matching.cohorts import (
+    ChangeSeats as ChangeSeats,
 )
 from contracts.matching.cohorts import (
     Cohort as Cohort,

@@ -70,6 +70,9 @@ class MatchRun:
 
     ``simulated``: a what-if over the snapshot of ``base_run_id`` under other ``rules``; it changes nothing, and becomes a run like
     any other once it is adopted. ``rules`` None: those of the cohort.
+
+    ``wave``: how often proposals of this cohort were published before this run was asked for, plus one; 0: of speed rounds and the
+    like, which are no waves, and of runs from before waves were counted.
     """
 
     run_id: UUID
@@ -99,6 +102,7 @@ class MatchRun:
     mode: RunMode = RunMode.WHOLE
     rounds: int = 0  # how many it plans
     plan_id: UUID | None = None  # what it plans
+    wave: int = 0
 
 
 # ---- facts ---------------------------------------------------------------------------------------------------------------

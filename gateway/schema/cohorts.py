@@ -194,6 +194,9 @@ class MatchRun(Node):
     snapshot_digest: str = strawberry.field(description="Same digest, same seed and same engine: the same pairs.")
     error: str = strawberry.field(description="Why it failed; empty when it did not.")
     published: bool = strawberry.field(description="Whether its drafts became proposals.")
+    wave: int | None = strawberry.field(
+        description="Which wave of the cohort it is, from 1: one more each time that proposals are published."
+    )
     simulated: bool = strawberry.field(
         description="Whether it is a what-if that changes nothing; a simulation that was adopted is none any more."
     )
@@ -255,6 +258,7 @@ def match_run(seen: RunSeen) -> MatchRun:
         snapshot_digest=state.snapshot_digest,
         error=state.error,
         published=state.published,
+        wave=state.wave or None,
         simulated=state.simulated,
         rules=rule_set(state.rules) if state.rules else None,
         keep=state.keep,

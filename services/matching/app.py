@@ -13,7 +13,9 @@ from contracts.matching import (
     AskQuestion,
     BlockPerson,
     CancelMatching,
+    ChangeCapacity,
     ChangeRules,
+    ChangeSeats,
     CompareRuns,
     DeclinePair,
     DraftCohort,
@@ -50,7 +52,14 @@ from contracts.profiles import (
 )
 from services.matching.choosing import explain_why_not, list_vetoes, read_rankings, suggest_partners
 from services.matching.commands.choices import rank_people, veto_pair, withdraw_veto
-from services.matching.commands.cohorts import accept_partnership, advance_cohort, change_rules, draft_cohort
+from services.matching.commands.cohorts import (
+    accept_partnership,
+    advance_cohort,
+    change_capacity,
+    change_rules,
+    change_seats,
+    draft_cohort,
+)
 from services.matching.commands.enrolments import (
     block_person,
     enrol,
@@ -92,6 +101,8 @@ app = build(
         AcceptPartnership: accept_partnership,
         AdvanceCohort: advance_cohort,
         ChangeRules: change_rules,
+        ChangeCapacity: change_capacity,
+        ChangeSeats: change_seats,
         InvitePeople: invite_people,
         Enrol: enrol,
         PauseEnrolment: pause_enrolment,

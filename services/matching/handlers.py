@@ -15,7 +15,7 @@ from contracts.profiles import (
     Purpose,
 )
 from services.matching import store
-from services.matching.commands.departures import admit_waiting, lock_pairs_and_seats, pause_everywhere
+from services.matching.commands.departures import admit_again, admit_waiting, lock_pairs_and_seats, pause_everywhere
 from services.matching.domain import candidates, enrolments, pairs, rounds
 from services.matching.domain.authority import people_of
 from services.matching.domain.kept import Aggregate, Kept
@@ -28,21 +28,22 @@ async def remember_organization(fact: OrganizationRegistered | OrganizationUpdat
 
 
 async def refresh_candidate(fact: ProfileUpdated, tx: Transaction) -> list[Event]:
-    """Keep what matching reads of the newest profile; whoever left their organization pauses everywhere."""
+    """Keep what matching reads of the newest profile; whoever left their organization pauses everywhere, and whoever came back is
+    admitted where a place was passed over them."""
     newer = await store.save_candidate(tx, candidates.candidate_of(fact.profile), version=fact.version)
     if newer and not fact.profile.active:
         return await pause_everywhere(tx, fact.profile.person_id)
-    return []
+    return await admit_again(tx, fact.profile.person_id) if newer else []
 
 
 async def heed_consent(fact: ConsentChanged, tx: Transaction) -> list[Event]:
-    """Whoever takes back the consent to being matched pauses everywhere, at once."""
+    """Whoever takes back the consent to being matched pauses everywhere, at once; whoever gives it gets the place that waits."""
     if fact.consent.purpose is not Purpose.MATCHING:
         return []
     newer = await store.save_consent(tx, fact.consent, version=fact.version)
     if newer and not candidates.allows_matching(fact.consent, now=tx.now):
         return await pause_everywhere(tx, fact.consent.person_id)
-    return []
+    return await admit_again(tx, fact.consent.person_id) if newer else []
 
 
 async def forget_person(fact: ProfileErased, tx: Transaction) -> list[Event]:

@@ -247,12 +247,12 @@ class TestTheWayOfAPair:
         run = await house.do(
             "requestMatching",
             "RequestMatching",
-            "... on MatchRun { id status keep moved cohort { id } }",
+            "... on MatchRun { id status keep moved wave cohort { id } }",
             house.admin,
             cohortId=cohort_id,
             keep="LOCKED",
         )
-        assert (run["cohort"], run["keep"], run["moved"]) == ({"id": cohort_id}, "LOCKED", 0), run
+        assert (run["cohort"], run["keep"], run["moved"], run["wave"]) == ({"id": cohort_id}, "LOCKED", 0, 1), run
 
         async def completed() -> Any:
             found = await house.client.ask(

@@ -82,17 +82,25 @@ def request(
     run_id: UUID,
     seed: int,
     admitted: int,
+    free: int | None = None,
+    published: int | None = None,
     now: datetime,
     by: UUID | None,
     keep: Keep = Keep.NONE,
 ) -> Kept[MatchRun]:
-    """A queued run over the admitted people."""
+    """A queued run over the admitted people. ``free``: how many of them have a free place (None: it asks for none). ``published``: how
+    often proposals of this cohort went out before, so that this run is of the next wave (None: it is of no wave)."""
     if abs(seed) >= LARGEST_SEED:
         raise SeedIsTooLarge("The seed is too large.", remedy=f"Choose a number below {LARGEST_SEED}.")
     if admitted < FEWEST_PEOPLE:
         raise NobodyToMatch(
             f"Only {admitted} admitted people are in this cohort.",
             remedy="Invite people, and wait until they enrolled.",
+        )
+    if free is not None and free < FEWEST_PEOPLE:
+        raise NobodyToMatch(
+            f"Only {free} of the {admitted} admitted people have a free place.",
+            remedy="Wait until somebody enrols or loses a partner; or let people take more pairs at once.",
         )
     return Kept(
         state=MatchRun(
@@ -101,6 +109,7 @@ def request(
             status=RunStatus.QUEUED,
             stage="waiting for a worker",
             keep=keep,
+            wave=0 if published is None else published + 1,
         ),
         told_as=MatchingRequested,
         changed_at=now,

@@ -38,7 +38,7 @@ from services.matching.store.enrolments import (
     occupancy_of,
     waiting_list,
 )
-from services.matching.store.material import material_for
+from services.matching.store.material import free_places, material_for, unavailable
 from services.matching.store.pairs import due_proposals, load_pair, pairs_of_cohort, pairs_of_people, pairs_of_run
 from services.matching.store.rounds import cohorts_with_rounds_of, load_round_plan, round_plans_of
 from services.matching.store.runs import (
@@ -48,7 +48,6 @@ from services.matching.store.runs import (
     claim_run,
     extend_claim,
     give_back,
-    has_published_run,
     latest_proven,
     latest_report,
     load_plan,
@@ -56,6 +55,7 @@ from services.matching.store.runs import (
     load_snapshot,
     lock_claimed,
     plan_is_kept,
+    published_runs,
     save_near,
     save_plan,
     save_proof,
@@ -99,8 +99,8 @@ __all__ = [
     "extend_claim",
     "forget_person",
     "forget_vectors",
+    "free_places",
     "give_back",
-    "has_published_run",
     "known_organizations",
     "lapsed_consents",
     "latest_proven",
@@ -127,6 +127,7 @@ __all__ = [
     "plan_is_kept",
     "ranking_of",
     "rankings_by",
+    "published_runs",
     "round_plans_of",
     "save",
     "save_candidate",
@@ -141,6 +142,7 @@ __all__ = [
     "seed_of",
     "seeing_all",
     "understood_by",
+    "unavailable",
     "unfinished_runs",
     "unread_candidates",
     "vectors_of",
