@@ -136,6 +136,7 @@ PROJECTIONS: dict[Projection, tuple[type[Event], ...]] = {
         matching.PairEnded,
     ),
     handlers.project_round_plans: (matching.RoundPlanned,),
+    handlers.project_group_plans: (matching.GroupsPlanned,),
     handlers.project_agreements: (feedback.AgreementDrafted, feedback.AgreementSigned),
     handlers.project_agendas: (feedback.AgendaChanged,),
     handlers.project_sessions: (

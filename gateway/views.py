@@ -10,6 +10,7 @@ from contracts.base import Actor
 from contracts.matching import (
     Cohort,
     Enrolment,
+    GroupPlan,
     MatchRun,
     OrganizationResult,
     Pair,
@@ -77,6 +78,15 @@ class RoundPlanSeen:
     """A plan of speed rounds, with when it last changed."""
 
     plan: RoundPlan
+    changed_at: datetime
+    sight: CohortSight
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupPlanSeen:
+    """A plan of groups, with when it last changed."""
+
+    plan: GroupPlan
     changed_at: datetime
     sight: CohortSight
 

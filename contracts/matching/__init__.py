@@ -1,7 +1,7 @@
-"""Facts and commands of the matching service: cohorts, enrolments, rules, match runs, pairs, speed rounds."""
+"""Facts and commands of the matching service: cohorts, enrolments, rules, match runs, pairs, speed rounds, groups."""
 
 from contracts.base import Query
-from contracts.matching import choices, cohorts, pairs, rounds, runs
+from contracts.matching import choices, cohorts, groups, pairs, rounds, runs
 from contracts.matching.choices import (
     ExplainWhyNot as ExplainWhyNot,
 )
@@ -124,6 +124,24 @@ from contracts.matching.cohorts import (
 )
 from contracts.matching.cohorts import (
     WithdrawEnrolment as WithdrawEnrolment,
+)
+from contracts.matching.groups import (
+    Group as Group,
+)
+from contracts.matching.groups import (
+    GroupMember as GroupMember,
+)
+from contracts.matching.groups import (
+    GroupPlan as GroupPlan,
+)
+from contracts.matching.groups import (
+    GroupsPlanned as GroupsPlanned,
+)
+from contracts.matching.groups import (
+    PlanGroups as PlanGroups,
+)
+from contracts.matching.groups import (
+    PublishGroups as PublishGroups,
 )
 from contracts.matching.pairs import (
     AcceptPair as AcceptPair,
@@ -265,6 +283,13 @@ from contracts.matching.runs import (
 )
 from contracts.matching.topic import TOPIC as TOPIC
 
-FACTS = (*cohorts.FACTS, *runs.FACTS, *pairs.FACTS, *rounds.FACTS)
-COMMANDS = (*cohorts.COMMANDS, *runs.COMMANDS, *pairs.COMMANDS, *rounds.COMMANDS, *choices.COMMANDS)
+FACTS = (*cohorts.FACTS, *runs.FACTS, *pairs.FACTS, *rounds.FACTS, *groups.FACTS)
+COMMANDS = (
+    *cohorts.COMMANDS,
+    *runs.COMMANDS,
+    *pairs.COMMANDS,
+    *rounds.COMMANDS,
+    *choices.COMMANDS,
+    *groups.COMMANDS,
+)
 QUERIES: tuple[type[Query], ...] = (*runs.QUERIES, *choices.QUERIES)

@@ -27,6 +27,7 @@ class RunMode(StrEnum):
 
     WHOLE = "whole"  # pairs for the cohort
     ROUNDS = "rounds"  # speed rounds, see RoundPlan
+    GROUPS = "groups"  # groups around a topic, see GroupPlan
 
 
 class Keep(StrEnum):

@@ -23,6 +23,7 @@ from gateway import policy
 from gateway.policy import CohortSight
 from gateway.schema.context import Info
 from gateway.schema.describing import field
+from gateway.schema.groups import GroupPlan, group_plan
 from gateway.schema.paging import After, Connection, First, Node, asked, connection
 from gateway.schema.people import Organization, Person, organization, person
 from gateway.schema.rounds import RoundPlan, round_plan
@@ -394,6 +395,13 @@ class Cohort(Node):
     async def round_plans(self, info: Info) -> list[RoundPlan]:
         found = await info.context.loaders.round_plans_of.load(self.state.cohort.cohort_id)
         return [round_plan(each) for each in found]
+
+    @field(
+        "Its plans of groups, the latest first: all for organizers and operators, for people those published in which they have a group."
+    )
+    async def group_plans(self, info: Info) -> list[GroupPlan]:
+        found = await info.context.loaders.group_plans_of.load(self.state.cohort.cohort_id)
+        return [group_plan(each) for each in found]
 
     @field("How it goes, from the latest completed run on. For organizers and operators.")
     async def report(self, info: Info) -> CohortReport | None:

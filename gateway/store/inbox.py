@@ -30,11 +30,19 @@ _NODES = (
     tables.introductions,
     tables.notifications,
     tables.round_plans,
+    tables.group_plans,
 )
 _TOPICS: dict[str, tuple[sa.Table, ...]] = {
     profiles.TOPIC: (tables.organizations, tables.people, tables.consents, tables.erased),
     profiles.CONTACTS: (tables.contacts,),
-    matching.TOPIC: (tables.cohorts, tables.enrolments, tables.runs, tables.pairs, tables.round_plans),
+    matching.TOPIC: (
+        tables.cohorts,
+        tables.enrolments,
+        tables.runs,
+        tables.pairs,
+        tables.round_plans,
+        tables.group_plans,
+    ),
     feedback.TOPIC: (
         tables.agreements,
         tables.agendas,

@@ -27,7 +27,9 @@ from contracts.matching import (
     ListVetoes,
     PauseEnrolment,
     PinPair,
+    PlanGroups,
     PlanRounds,
+    PublishGroups,
     PublishProposals,
     RankPeople,
     ReadRankings,
@@ -69,6 +71,7 @@ from services.matching.commands.enrolments import (
     resume_enrolment,
     withdraw_enrolment,
 )
+from services.matching.commands.groups import plan_groups, publish_groups
 from services.matching.commands.pairs import (
     accept_pair,
     answer_question,
@@ -125,6 +128,8 @@ app = build(
         EndPair: end_pair,
         PlanRounds: plan_rounds,
         ReplanRounds: replan_rounds,
+        PlanGroups: plan_groups,
+        PublishGroups: publish_groups,
         RankPeople: rank_people,
         VetoPair: veto_pair,
         WithdrawVeto: withdraw_veto,

@@ -16,7 +16,7 @@ from contracts.profiles import (
 )
 from services.matching import store
 from services.matching.commands.departures import admit_again, admit_waiting, lock_pairs_and_seats, pause_everywhere
-from services.matching.domain import candidates, enrolments, pairs, rounds
+from services.matching.domain import candidates, enrolments, groups, pairs, rounds
 from services.matching.domain.authority import people_of
 from services.matching.domain.kept import Aggregate, Kept
 
@@ -53,6 +53,7 @@ async def forget_person(fact: ProfileErased, tx: Transaction) -> list[Event]:
     every_pair = await store.pairs_of_people(tx, [person_id], lock=False)
     live = {kept.state.cohort_id for kept in await store.enrolments_of_person(tx, person_id, statuses=enrolments.LIVE)}
     live |= await store.cohorts_with_rounds_of(tx, person_id)
+    live |= await store.cohorts_with_groups_of(tx, person_id)
     facts: list[Event] = []
     for cohort_id in sorted(live | {kept.state.cohort_id for kept in every_pair}):
         cohort = await store.load_cohort(tx, cohort_id, lock=True)
@@ -63,6 +64,8 @@ async def forget_person(fact: ProfileErased, tx: Transaction) -> list[Event]:
             changes.insert(0, enrolments.withdraw(enrolment, now=tx.now, by=None))
         planned = await store.round_plans_of(tx, cohort_id, person_id=person_id)
         changes += [rounds.forget(kept, person_id=person_id, now=tx.now) for kept in planned]
+        grouped = await store.group_plans_of(tx, cohort_id, person_id=person_id)
+        changes += [groups.forget(kept, person_id=person_id, now=tx.now) for kept in grouped]
         facts += await store.save(tx, changes)
         if cohort is not None:
             facts += await admit_waiting(tx, cohort)

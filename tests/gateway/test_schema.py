@@ -110,6 +110,7 @@ def snake(name: str) -> str:
         ("Cohort", policy.COHORT),
         ("Organization", policy.ORGANIZATION),
         ("RoundPlan", policy.ROUND_PLAN),
+        ("GroupPlan", policy.GROUP_PLAN),
     ],
 )
 def test_has_a_row_of_policy_for_every_field(schema: GraphQLSchema, name: str, table: dict[str, object]) -> None:

@@ -13,6 +13,7 @@ from gateway.schema.describing import mutation
 from gateway.schema.mutations.carrying import CommandInput
 from gateway.schema.mutations.choices import ChoiceMutations
 from gateway.schema.mutations.feedback import FeedbackMutations
+from gateway.schema.mutations.groups import GroupMutations
 from gateway.schema.mutations.matching import MatchingMutations
 from gateway.schema.mutations.notifications import NotificationsMutations
 from gateway.schema.mutations.profiles import ProfilesMutations
@@ -46,7 +47,13 @@ class AdvanceClockInput(CommandInput):
     description="Everything that changes something. Each answers with the changed object, or with a Refusal that says what to do."
 )
 class Mutation(
-    ProfilesMutations, MatchingMutations, FeedbackMutations, NotificationsMutations, RoundMutations, ChoiceMutations
+    ProfilesMutations,
+    MatchingMutations,
+    FeedbackMutations,
+    NotificationsMutations,
+    RoundMutations,
+    ChoiceMutations,
+    GroupMutations,
 ):
     @mutation("Move the platform's one clock forward, so that deadlines pass. Embedded mode only; by an operator.")
     async def advance_clock(self, info: Info, given: Given[AdvanceClockInput]) -> ClockPayload:

@@ -9,9 +9,9 @@ from typing import Generic, TypeAlias, TypeVar, cast
 from uuid import UUID
 
 from contracts.base import Event
-from contracts.matching import Cohort, Enrolment, MatchRun, Pair, RoundPlan
+from contracts.matching import Cohort, Enrolment, GroupPlan, MatchRun, Pair, RoundPlan
 
-Aggregate: TypeAlias = Cohort | Enrolment | MatchRun | Pair | RoundPlan
+Aggregate: TypeAlias = Cohort | Enrolment | MatchRun | Pair | RoundPlan | GroupPlan
 State_co = TypeVar("State_co", bound=Aggregate, covariant=True)
 State = TypeVar("State", bound=Aggregate)
 
@@ -65,5 +65,5 @@ def identity(state: Aggregate) -> tuple[UUID, str]:
             return state.run_id, "run"
         case Pair():
             return state.pair_id, "pair"
-        case RoundPlan():
+        case RoundPlan() | GroupPlan():
             return state.plan_id, "plan"

@@ -28,6 +28,8 @@ FEWEST_PEOPLE = 2
 LONGEST_ERROR = 2_000
 LARGEST_SEED = 2**63
 
+_PLANNED = {RunMode.ROUNDS: "speed rounds", RunMode.GROUPS: "groups"}
+
 UNFINISHED = {RunStatus.QUEUED, RunStatus.RUNNING}
 
 
@@ -173,7 +175,9 @@ def publish(
     if run.simulated:
         raise NothingToPublish("This run is a simulation.", remedy="Adopt it first; its pairs are the cohort's then.")
     if run.mode is not RunMode.WHOLE:
-        raise NothingToPublish("This run planned speed rounds.", remedy="Publish a run that matched the cohort.")
+        raise NothingToPublish(
+            f"This run planned {_PLANNED[run.mode]}.", remedy="Publish a run that matched the cohort."
+        )
     if run.published:
         raise NothingToPublish("The proposals of this run are published.", remedy="Request matching for another wave.")
     if run.status is not RunStatus.COMPLETED or cohort.status is not CohortStatus.REVIEW:

@@ -44,6 +44,7 @@ def main() -> None:
 
 def _plan(order: Order, tell: Tell) -> None:
     from services.matching.engine.frozen import near_bytes, near_from, proof_bytes
+    from services.matching.engine.groups import plan_groups
     from services.matching.engine.match import match
     from services.matching.engine.meaning import near_texts
     from services.matching.engine.rounds import plan_rounds
@@ -62,6 +63,9 @@ def _plan(order: Order, tell: Tell) -> None:
     def on_progress(stage: str, done: float) -> None:
         tell(Line(stage=stage, done=done))
 
+    if snapshot.grouping is not None:
+        tell(Line(groups=plan_groups(snapshot, near, seed=order.seed, on_progress=on_progress)))
+        return
     if snapshot.rounds:
         tell(Line(rounds=plan_rounds(snapshot, near, seed=order.seed, on_progress=on_progress)))
         return

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from services.matching.engine.model import Plan, Rounds, Snapshot
+from services.matching.engine.model import Groups, Plan, Rounds, Snapshot
 
 LENGTH = 8  # bytes, big-endian
 LIGHT, FULL, SERVER = "light", "full", "server"
@@ -44,7 +44,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """One thing said: how far it is, new vectors, the near texts, the plan with its proof or the rounds, or a refusal."""
+    """One thing said: how far it is, new vectors, the near texts, the plan with its proof, the rounds or the groups, or a refusal."""
 
     stage: str = ""
     done: float = 0.0
@@ -53,6 +53,7 @@ class Line:
     plan: Plan | None = None
     proof: bytes = b""
     rounds: Rounds | None = None
+    groups: Groups | None = None
     refused: str = ""
     finished: bool = False
 

@@ -20,12 +20,13 @@ from chassis.service import Running
 from contracts.matching import CohortStatus, EnrolmentStatus, MatchRun, PairStatus, RunMode, RunStatus
 from services.matching import store
 from services.matching.commands.rounds import stopped_plan
-from services.matching.domain import cohorts, drafts, rounds, runs
+from services.matching.domain import cohorts, drafts, groups, rounds, runs
 from services.matching.domain.freeze import freeze, under
 from services.matching.domain.kept import Aggregate, Kept
-from services.matching.engine.model import Plan, Rounds, Snapshot
+from services.matching.engine.model import Groups, Plan, Rounds, Snapshot
 from services.matching.jobs.compute import EngineDied, EngineFailed, EngineRefused, compute
 from services.matching.jobs.frames import Meaning, Order, texts_of
+from services.matching.jobs.groups import record_groups
 from services.matching.jobs.meaning import meaning_of, stopping_within
 from services.matching.jobs.rounds import record_rounds
 from services.matching.store import Claimed, Frozen
@@ -71,6 +72,8 @@ async def take_one(running: Running, *, pace: Pace, meaning: Meaning) -> bool:
             return True
         if isinstance(plan, Rounds):
             await record_rounds(running, claimed, plan, seconds=time.perf_counter() - started)
+        elif isinstance(plan, Groups):
+            await record_groups(running, claimed, plan, seconds=time.perf_counter() - started)
         else:
             await _record(running, claimed, plan, started=started)
     except (EngineRefused, EngineFailed) as error:
@@ -103,6 +106,12 @@ async def _order(running: Running, claimed: Claimed, *, meaning: Meaning) -> Ord
                 snapshot = rounds.frozen(
                     cohort.state, plan=plan.state, rounds=run.state.rounds, material=material, now=tx.now
                 )
+            elif run.state.mode is RunMode.GROUPS:
+                material = await store.material_for(tx, cohort.state, now=tx.now)
+                grouped = await store.load_group_plan(tx, run.state.plan_id or run_id)
+                if grouped is None:
+                    raise ClaimLost
+                snapshot = groups.frozen(cohort.state, plan=grouped.state, material=material, now=tx.now)
             else:
                 material = await store.material_for(tx, cohort.state, now=tx.now)
                 snapshot = freeze(cohort.state, material=material, now=tx.now, keep=run.state.keep)
@@ -130,11 +139,11 @@ async def _seen_by_base(run: MatchRun, tx: Transaction) -> tuple[Snapshot, bytes
     return under(msgspec.json.decode(base.content, type=Snapshot), rules=run.rules), base.near
 
 
-async def _computed(running: Running, claimed: Claimed, order: Order, *, pace: Pace) -> Plan | Rounds | None:
-    """The plan, or the rounds; None when the service stops first."""
+async def _computed(running: Running, claimed: Claimed, order: Order, *, pace: Pace) -> Plan | Rounds | Groups | None:
+    """The plan, the rounds or the groups; None when the service stops first."""
     run_id = claimed.run.state.run_id
 
-    async def work() -> Plan | Rounds:
+    async def work() -> Plan | Rounds | Groups:
         async with aclosing(compute(order)) as lines:
             async for line in lines:
                 async with running.begin() as tx:
@@ -151,7 +160,7 @@ async def _computed(running: Running, claimed: Claimed, order: Order, *, pace: P
                     if line.stage:
                         told = runs.progress(run, stage=line.stage, done=line.done, now=tx.now)
                         await running.record(tx, await store.save(tx, [told]))
-                done = line.plan or line.rounds
+                done = line.plan or line.rounds or line.groups
                 if done is not None:
                     return done
         raise EngineFailed("the computing process ended without a plan")

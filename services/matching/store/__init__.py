@@ -38,6 +38,7 @@ from services.matching.store.enrolments import (
     occupancy_of,
     waiting_list,
 )
+from services.matching.store.groups import cohorts_with_groups_of, group_plans_of, load_group_plan
 from services.matching.store.material import free_places, material_for, unavailable
 from services.matching.store.pairs import due_proposals, load_pair, pairs_of_cohort, pairs_of_people, pairs_of_run
 from services.matching.store.rounds import cohorts_with_rounds_of, load_round_plan, round_plans_of
@@ -88,6 +89,7 @@ __all__ = [
     "add_veto",
     "block_exists",
     "claim_run",
+    "cohorts_with_groups_of",
     "cohorts_with_rounds_of",
     "current_facts",
     "drop_ranking",
@@ -101,6 +103,7 @@ __all__ = [
     "forget_vectors",
     "free_places",
     "give_back",
+    "group_plans_of",
     "known_organizations",
     "lapsed_consents",
     "latest_proven",
@@ -109,6 +112,7 @@ __all__ = [
     "load_cohort",
     "load_consent",
     "load_enrolment",
+    "load_group_plan",
     "load_pair",
     "load_plan",
     "load_round_plan",
@@ -125,9 +129,9 @@ __all__ = [
     "pairs_of_run",
     "partner_organizations_of",
     "plan_is_kept",
+    "published_runs",
     "ranking_of",
     "rankings_by",
-    "published_runs",
     "round_plans_of",
     "save",
     "save_candidate",
@@ -141,8 +145,8 @@ __all__ = [
     "save_vectors",
     "seed_of",
     "seeing_all",
-    "understood_by",
     "unavailable",
+    "understood_by",
     "unfinished_runs",
     "unread_candidates",
     "vectors_of",
