@@ -38,12 +38,12 @@ LARGE = 60
 ITERATIONS = 60  # of the program, at most
 PATIENCE = 3_000_000  # steps of the search for each option
 LISTED = 30_000  # groups that are listed at once
-NODES = 200
-EXACT = 60_000  # people times groups that the last program may have: beyond, the bound stands alone
+NODES = 100
+EXACT = 30_000  # people times groups that the last program may have: beyond, the bound stands alone
 WINDOW = 3  # groups that are planned anew together
-WINDOW_GROUPS = 2_000  # of these people, at most
-MOST_WINDOWS = 40
-PASSES = 6
+WINDOW_GROUPS = 800  # of these people, at most
+MOST_WINDOWS = 24
+PASSES = 2
 FIRST = 50 * MILLION  # more than any group is worth: people in groups count before value
 TAKEN = 2**40  # the price of somebody who is not to be had
 
