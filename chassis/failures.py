@@ -6,8 +6,7 @@ import time
 from collections import deque
 from dataclasses import dataclass, field
 
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, TimeoutError as PoolTimeout
 
 _BREAK_AFTER = 20  # permanent failures in a row
 _BREAK_RATIO = 0.5  # of the last _BREAK_WINDOW messages

@@ -10,8 +10,7 @@ from chassis.database import Transaction
 from contracts import feedback, matching, notifications, profiles
 from contracts.base import Event, decode, encode
 from gateway import policy
-from gateway.store import projecting as store
-from gateway.store import tables
+from gateway.store import projecting as store, tables
 from gateway.store.changes import Change, notify
 from gateway.store.projecting import Row
 
@@ -169,6 +168,21 @@ async def project_group_plans(facts: Sequence[matching.GroupsPlanned], tx: Trans
         (fact.key, fact.version, fact.plan.cohort_id, fact.occurred_at, encode(fact.plan)) for fact in facts
     ]
     await store.save(tx, tables.group_plans, rows)
+
+
+async def project_calibrations(facts: Sequence[matching.CalibrationChanged], tx: Transaction) -> None:
+    """What feedback taught."""
+    rows: list[Row] = [
+        (
+            fact.key,
+            fact.version,
+            store.array_text(fact.calibration.organizations),
+            fact.occurred_at,
+            encode(fact.calibration),
+        )
+        for fact in facts
+    ]
+    await store.save(tx, tables.calibrations, rows)
 
 
 async def project_pairs(facts: Sequence[PairFact], tx: Transaction) -> None:

@@ -33,14 +33,18 @@ from contracts.notifications import Notification, Preferences
 from contracts.profiles import Organization
 from gateway import policy
 from gateway.policy import LEAST_AGGREGATE, CohortSight, PairSight
-from gateway.store import cohorts as cohorts_store
-from gateway.store import groups as groups_store
-from gateway.store import inbox as inbox_store
-from gateway.store import pairs as pairs_store
-from gateway.store import people as people_store
-from gateway.store import rounds as rounds_store
+from gateway.store import (
+    cohorts as cohorts_store,
+    groups as groups_store,
+    inbox as inbox_store,
+    learning as learning_store,
+    pairs as pairs_store,
+    people as people_store,
+    rounds as rounds_store,
+)
 from gateway.store.paging import Asked, Page
 from gateway.views import (
+    CalibrationSeen,
     CohortSeen,
     ConsentSeen,
     EnrolmentSeen,
@@ -82,6 +86,7 @@ class Loaders:
         self.round_plans_of = DataLoader(load_fn=self._round_plans_of)
         self.group_plans = DataLoader(load_fn=self._group_plans)
         self.group_plans_of = DataLoader(load_fn=self._group_plans_of)
+        self.calibrations = DataLoader(load_fn=self._calibrations)
         self.pairs = DataLoader(load_fn=self._pairs)
         self.agreements = DataLoader(load_fn=self._agreements)
         self.agreements_of = DataLoader(load_fn=self._agreements_of)
@@ -365,6 +370,16 @@ class Loaders:
             if (sight := sights.get(plan.cohort_id)) is not None
             and (sight is not CohortSight.PARTICIPANT or policy.own_group(self.viewer, plan))
         ]
+
+    async def _calibrations(self, keys: list[UUID]) -> list[CalibrationSeen | None]:
+        async with self._reading() as tx:
+            found = await learning_store.calibrations_by_id(tx, keys)
+        seen = [
+            CalibrationSeen(calibration=each, changed_at=at, sight=sight)
+            for each, at in found
+            if (sight := policy.calibration_sight(self.viewer, each)) is not None
+        ]
+        return _aligned(keys, seen, lambda each: each.calibration.calibration_id)
 
     # ---- pairs ---------------------------------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from uuid import UUID
 from contracts.base import Actor, Role
 from contracts.feedback import Feedback, Introduction, IntroductionStatus
 from contracts.matching import (
+    Calibration,
     Cohort,
     CohortStatus,
     Direction,
@@ -66,6 +67,14 @@ class OrganizationSight(StrEnum):
     OPERATOR = "operator"
     INSIDE = "inside"  # one of its people
     OUTSIDE = "outside"  # people and admins of other organizations
+
+
+class CalibrationSight(StrEnum):
+    """Through which eyes a calibration is seen; people do not see it."""
+
+    ADMIN = "admin"  # of the organization whose it is
+    SHARER = "sharer"  # an admin of an organization that shares: the shared one
+    OPERATOR = "operator"
 
 
 ASKED_STATUSES = frozenset({PairStatus.PROPOSED, PairStatus.HALF_ACCEPTED})
@@ -223,6 +232,19 @@ GROUP_PLAN: Mapping[str, frozenset[CohortSight]] = {
     "error": _RUNNERS,
 }
 
+_TEACHERS = frozenset(CalibrationSight)
+
+CALIBRATION: Mapping[str, frozenset[CalibrationSight]] = {
+    "id": _TEACHERS,
+    "shared": _TEACHERS,
+    "shares": _TEACHERS,
+    "organization": _TEACHERS,
+    "in_use": _TEACHERS,
+    "versions": _TEACHERS,
+    "latest_fit": _TEACHERS,
+    "changed_at": _TEACHERS,
+}
+
 _OFFICE = frozenset({OrganizationSight.ADMIN, OrganizationSight.OPERATOR})
 _HOUSE = _OFFICE | {OrganizationSight.INSIDE}
 
@@ -299,6 +321,15 @@ def organization_sight(viewer: Actor, organization_id: UUID) -> OrganizationSigh
     if viewer.organization_id == organization_id:
         return OrganizationSight.INSIDE
     return OrganizationSight.OUTSIDE
+
+
+def calibration_sight(viewer: Actor, calibration: Calibration) -> CalibrationSight | None:
+    """Through which eyes this viewer sees the calibration; None: not at all."""
+    if viewer.is_a(Role.OPERATOR):
+        return CalibrationSight.OPERATOR
+    if not any(viewer.administers(each) for each in calibration.organizations):
+        return None
+    return CalibrationSight.SHARER if calibration.organization_id is None else CalibrationSight.ADMIN
 
 
 def cohort_sight(viewer: Actor, cohort: Cohort) -> CohortSight | None:

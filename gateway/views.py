@@ -8,6 +8,7 @@ from uuid import UUID
 
 from contracts.base import Actor
 from contracts.matching import (
+    Calibration,
     Cohort,
     Enrolment,
     GroupPlan,
@@ -19,7 +20,7 @@ from contracts.matching import (
     UnmatchedReason,
 )
 from contracts.profiles import Consent, Organization, Profile, ProposedField
-from gateway.policy import CohortSight, OrganizationSight, PairSight, Tier
+from gateway.policy import CalibrationSight, CohortSight, OrganizationSight, PairSight, Tier
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +90,15 @@ class GroupPlanSeen:
     plan: GroupPlan
     changed_at: datetime
     sight: CohortSight
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalibrationSeen:
+    """What feedback taught, with when that last changed."""
+
+    calibration: Calibration
+    changed_at: datetime
+    sight: CalibrationSight
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

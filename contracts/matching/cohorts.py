@@ -96,7 +96,10 @@ class Rule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleSet:
-    """A cohort's versioned rules and weights (each weight 0 to 1, ``ranking`` at most 0.5)."""
+    """A cohort's versioned rules and weights (each weight 0 to 1, ``ranking`` at most 0.5).
+
+    ``learned``: what released feedback taught is heeded.
+    """
 
     version: int = 1
     rules: tuple[Rule, ...] = (
@@ -109,6 +112,7 @@ class RuleSet:
     difference: float = 0.12
     logistics: float = 0.1
     ranking: float = 0.2  # what it is worth to the planner, at most, that two people ranked each other first; 0 to 0.5
+    learned: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -39,7 +39,11 @@ class DeclineReason(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Direction:
-    """What ``teacher`` teaches ``learner``: which need is met by which offer, and what it adds."""
+    """What ``teacher`` teaches ``learner``: which need is met by which offer, and what it adds.
+
+    ``similarity``: the probability that the offer meets the need; ``unlearned``: as the models alone say, where feedback corrected
+    it. ``aptness``: of the offer for how the need wants to be met. What was promised, to be compared with what is reported.
+    """
 
     teacher_id: UUID
     learner_id: UUID
@@ -50,6 +54,8 @@ class Direction:
     priority: int
     level: int
     value: float
+    unlearned: float | None = None
+    aptness: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

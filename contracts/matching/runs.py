@@ -9,6 +9,7 @@ from uuid import UUID
 
 from contracts.base import Command, Event, Query
 from contracts.matching.cohorts import RuleSet, UnmatchedReason
+from contracts.matching.learning import CalibrationUsed
 from contracts.matching.topic import TOPIC
 
 
@@ -67,7 +68,8 @@ class MatchRun:
 
     No plan that leaves as few people alone is worth more than ``upper_bound``, and none leaves fewer than ``unmatched_bound``;
     None while nothing is proven. ``exact``: both are met. ``meaning``: the models that read the texts. ``moved``: people whose
-    partner in the drafts before is still here and is not theirs any more.
+    partner in the drafts before is still here and is not theirs any more. ``calibration``: what feedback taught and this run
+    heeds; None: nothing.
 
     ``simulated``: a what-if over the snapshot of ``base_run_id`` under other ``rules``; it changes nothing, and becomes a run like
     any other once it is adopted. ``rules`` None: those of the cohort.
@@ -104,6 +106,7 @@ class MatchRun:
     rounds: int = 0  # how many it plans
     plan_id: UUID | None = None  # what it plans
     wave: int = 0
+    calibration: CalibrationUsed | None = None
 
 
 # ---- facts ---------------------------------------------------------------------------------------------------------------

@@ -11,8 +11,7 @@ import typer
 from chassis.settings import PREFIX
 from deploy import topics
 from deploy.cli.target import DEFAULT_DATA, SERVICES, DataDir, fail, find, known_service
-from deploy.provision import ServiceDsns, service_dsns
-from deploy.provision import provision as make_databases
+from deploy.provision import ServiceDsns, provision as make_databases, service_dsns
 
 
 def add_to(app: typer.Typer) -> None:
@@ -84,8 +83,7 @@ def migrate(
             raise fail("Migrations and stores differ:\n" + "\n".join(f"  - {sentence}" for sentence in found))
         typer.echo("the migrations make exactly the declared tables")
         return
-    from chassis.database import migrate as bring_up
-    from chassis.database import newest_revision
+    from chassis.database import migrate as bring_up, newest_revision
 
     if everything:
         for name, dsns in _dsns().items():

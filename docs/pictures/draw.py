@@ -9,7 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.learning import biased, generated
 from docs.pictures.cohort import Worked, worked
+from services.matching.engine.learning.curve import KNOTS, UNCHANGED, table_of
+from services.matching.engine.learning.fit import fitted
+from services.matching.engine.learning.refit import refit
 from services.matching.engine.meaning.calibration import stored
 from services.matching.engine.meaning.likeness import ENGLISH, OTHER
 from services.matching.engine.meaning.near import ASK, MEETS, THOUSAND
@@ -320,6 +324,36 @@ def calibration() -> None:
     save("calibration", parts, width=830, height=340)
 
 
+def reliability() -> None:
+    """What 400 generated reports say about promises that are too strong, and the correction that is learned from them."""
+    found = refit(generated(400, truth=biased, seed=4))
+    wide, low = 250.0, 310.0
+    marks = [(share, f"{100 * share:.0f} %") for share in (0.0, 0.5, 1.0)]
+    parts = axes(60, low, width=wide, height=wide, across="promised: chance · aptness", up="reported", marks=marks)
+    parts.append(line([(60, low), (60 + wide, low - wide)], colour=GREY, width=1, dash="4 4"))
+    for each in found.bins:
+        x = 60 + wide * each.promised
+        parts.append(line([(x, low - wide * each.low), (x, low - wide * each.high)], colour=BLUE, width=1.5))
+        parts.append(f'<circle cx="{x:.1f}" cy="{low - wide * each.reported:.1f}" r="4" fill="{BLUE}"/>')
+    learned = [(60 + wide * each.promised, low - wide * each.learned) for each in found.bins]
+    parts.append(line(learned, colour=RED, width=2.5))
+    parts.append(text(75, 85, "reported, with 95 %", anchor="start", size=11, colour=BLUE))
+    parts.append(text(75, 103, "learned, each from other pairs", anchor="start", size=11, colour=RED))
+    parts += axes(410, low, width=wide, height=wide, across="chance by the models", up="chance in the run", marks=marks)
+    parts.append(line([(410, low), (410 + wide, low - wide)], colour=GREY, width=1, dash="4 4"))
+    curves = [([biased(at / 1000) for at in KNOTS], GREEN, 1.5, "6 4")]
+    for size, width in ((20, 1.2), (100, 1.8), (400, 3.0)):
+        some = fitted(generated(size, truth=biased, seed=4))
+        curves.append(([table_of(some)[at] / 1000 for at in KNOTS], RED, width, ""))
+    for curve, colour, width, dash in curves:
+        through = [(410 + wide * at / 1000, low - wide * to) for at, to in zip(UNCHANGED, curve, strict=True)]
+        parts.append(line(through, colour=colour, width=width, dash=dash))
+    parts.append(text(425, 85, "fits to 20, 100 and 400 reports (thicker)", anchor="start", size=11, colour=RED))
+    parts.append(text(425, 103, "– –  the truth behind them", anchor="start", size=11, colour=GREEN))
+    parts += [text(at + wide * x, low + 17, f"{100 * x:.0f} %", size=11) for at in (60, 410) for x in (0.0, 0.5, 1.0)]
+    save("reliability", parts, width=690, height=360)
+
+
 def main() -> None:
     """All of them."""
     example = worked()
@@ -328,6 +362,7 @@ def main() -> None:
     rounding(example)
     value()
     calibration()
+    reliability()
 
 
 if __name__ == "__main__":

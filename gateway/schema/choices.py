@@ -196,6 +196,7 @@ def _suggestion(info: Info, state: matching.Suggestion, seen: PersonSeen) -> Sug
                 need_kind=None if need is None else each.need_kind,
                 offer=offer,
                 similarity=each.similarity,
+                unlearned_similarity=each.unlearned,
                 priority=each.priority,
                 level=each.level,
                 value=each.value,

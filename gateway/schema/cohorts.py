@@ -24,6 +24,7 @@ from gateway.policy import CohortSight
 from gateway.schema.context import Info
 from gateway.schema.describing import field
 from gateway.schema.groups import GroupPlan, group_plan
+from gateway.schema.learning import CalibrationUsed, calibration_used
 from gateway.schema.paging import After, Connection, First, Node, asked, connection
 from gateway.schema.people import Organization, Person, organization, person
 from gateway.schema.rounds import RoundPlan, round_plan
@@ -84,6 +85,7 @@ class RuleSet:
     ranking: float = strawberry.field(
         description="How much it counts when runs plan, at most, that two people ranked each other first: 0 to 0.5."
     )
+    learned: bool = strawberry.field(description="Whether what released feedback taught is heeded.")
 
 
 @strawberry.type(description="A person's place in a cohort. For the person and the admins of their organization.")
@@ -206,6 +208,9 @@ class MatchRun(Node):
     moved: int = strawberry.field(
         description="How many people are not with somebody any more with whom they were drafted before, and who is still here."
     )
+    calibration: CalibrationUsed | None = strawberry.field(
+        description="What it heeds of released feedback; null: nothing."
+    )
     changed_at: datetime = strawberry.field(description="When it last moved on.")
 
     @field("The run over whose snapshot this one was simulated; null when it was not.")
@@ -264,6 +269,7 @@ def match_run(seen: RunSeen) -> MatchRun:
         rules=rule_set(state.rules) if state.rules else None,
         keep=state.keep,
         moved=state.moved,
+        calibration=calibration_used(state.calibration),
         changed_at=seen.changed_at,
     )
 
@@ -458,4 +464,5 @@ def rule_set(state: matching.RuleSet) -> RuleSet:
         difference=state.difference,
         logistics=state.logistics,
         ranking=state.ranking,
+        learned=state.learned,
     )

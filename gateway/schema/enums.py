@@ -280,6 +280,15 @@ DESCRIBED: Mapping[type[Enum], tuple[str, str, Mapping[str, str]]] = {
             "CLOSED": "The receiver said what came of it.",
         },
     ),
+    matching.FitOutcome: (
+        "FitOutcome",
+        "What an attempt to learn from feedback came to.",
+        {
+            "TOO_FEW": "Too little was reported to learn from.",
+            "NO_BETTER": "Nothing was better than what is in use, beyond noise, on pairs that it had not seen.",
+            "ADOPTED": "A new version, in use from then on.",
+        },
+    ),
     matching.Keep: (
         "Keep",
         "What a match run keeps of the cohort's present drafts.",

@@ -64,6 +64,9 @@ class Direction:
         description="The offer of the teacher, in their words; null when the viewer may not read it."
     )
     similarity: float = strawberry.field(description="How well the offer meets the need by meaning: 0 to 1.")
+    unlearned_similarity: float | None = strawberry.field(
+        description="The same as the models alone say, where released feedback corrected it; null: nothing was corrected."
+    )
     priority: int = strawberry.field(description="How much the learner wants it: 1 to 3.")
     level: int = strawberry.field(description="How deeply the teacher knows it: 1 to 5.")
     value: float = strawberry.field(description="What this direction is worth: 0 to 1.")
@@ -468,6 +471,7 @@ def _direction(state: matching.Direction, seen: PairSeen) -> Direction:
         need_kind=None if need is None else state.need_kind,
         offer=offer,
         similarity=state.similarity,
+        unlearned_similarity=state.unlearned,
         priority=state.priority,
         level=state.level,
         value=state.value,

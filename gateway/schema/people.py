@@ -9,8 +9,7 @@ from uuid import UUID
 import strawberry
 
 from contracts import profiles
-from contracts.notifications import NotificationKind
-from contracts.notifications import Preferences as PreferencesState
+from contracts.notifications import NotificationKind, Preferences as PreferencesState
 from contracts.profiles import Cefr, Criticism, NeedKind, ProposedField, Purpose, Setting
 from gateway import policy
 from gateway.policy import Tier

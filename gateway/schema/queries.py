@@ -8,28 +8,29 @@ from uuid import UUID
 import strawberry
 from graphql import GraphQLError
 
-from contracts import feedback as feedback_contract
-from contracts import matching as matching_contract
-from contracts import profiles as profiles_contract
+from contracts import feedback as feedback_contract, matching as matching_contract, profiles as profiles_contract
 from contracts.base import Query as PrivateRead
 from contracts.errors import Refusal as ContractRefusal
 from contracts.matching import CohortStatus
 from gateway import policy
 from gateway.platform import OwnerAway
-from gateway.schema import choices as choice_types
-from gateway.schema import cohorts as cohort_types
-from gateway.schema import comparing, imports
-from gateway.schema import groups as group_types
-from gateway.schema import inbox as inbox_types
-from gateway.schema import pairs as pair_types
-from gateway.schema import people as people_types
-from gateway.schema import rounds as round_types
-from gateway.schema import sessions as session_types
+from gateway.schema import (
+    choices as choice_types,
+    cohorts as cohort_types,
+    comparing,
+    groups as group_types,
+    imports,
+    inbox as inbox_types,
+    learning as learning_types,
+    pairs as pair_types,
+    people as people_types,
+    rounds as round_types,
+    sessions as session_types,
+)
 from gateway.schema.context import Id, Info, the_id
 from gateway.schema.describing import field
 from gateway.schema.finding import find
-from gateway.schema.mutations import carrying, results
-from gateway.schema.mutations import choices as choosing
+from gateway.schema.mutations import carrying, choices as choosing, results
 from gateway.schema.mutations.carrying import InputIsWrong
 from gateway.schema.mutations.profiles import file_bytes, own_organization
 from gateway.schema.paging import LARGEST_PAGE, After, Connection, First, Node, asked, connection
@@ -54,6 +55,7 @@ Content = Annotated[str, strawberry.argument(description="The file's bytes in ba
 OrganizationId = Annotated[
     strawberry.ID | None, strawberry.argument(description="The organization; left out: the viewer's.")
 ]
+SharedOne = Annotated[bool, strawberry.argument(description="True: the one among organizations instead.")]
 CohortStatuses = Annotated[
     list[CohortStatus] | None, strawberry.argument(description="Only cohorts in one of these states.")
 ]
@@ -225,6 +227,21 @@ class Query:
         found = await info.context.loaders.my_group_plans()
         mine = [policy.own_group(info.context.viewer, each.plan) for each in found]
         return [group_types.group(each, info) for each in mine if each is not None]
+
+    @field(
+        "What released feedback taught, of an organization or among those that share; null before anything was reported. For admins of "
+        "the organization (the shared one: of those that share) and operators."
+    )
+    async def calibration(
+        self, info: Info, organization_id: OrganizationId = None, shared: SharedOne = False
+    ) -> learning_types.Calibration | None:
+        own = info.context.viewer.organization_id
+        organization = own if organization_id is None else the_id(organization_id, path="organizationId")
+        if organization is None and not shared:
+            return None
+        key = matching_contract.calibration_id_of(None if shared else organization)
+        seen = await info.context.loaders.calibrations.load(key)
+        return learning_types.calibration(seen) if seen else None
 
     @field("The report of an import that was carried out. By an admin.")
     async def import_report(self, info: Info, id: Id) -> results.ReportPayload:  # noqa: A002

@@ -9,10 +9,7 @@ from uuid import UUID
 import strawberry
 
 from gateway import policy
-from gateway.schema import cohorts as cohort_types
-from gateway.schema import inbox as inbox_types
-from gateway.schema import pairs as pair_types
-from gateway.schema import sessions as session_types
+from gateway.schema import cohorts as cohort_types, inbox as inbox_types, pairs as pair_types, sessions as session_types
 from gateway.schema.context import Info, the_id
 from gateway.schema.describing import subscription
 

@@ -31,6 +31,7 @@ _NODES = (
     tables.notifications,
     tables.round_plans,
     tables.group_plans,
+    tables.calibrations,
 )
 _TOPICS: dict[str, tuple[sa.Table, ...]] = {
     profiles.TOPIC: (tables.organizations, tables.people, tables.consents, tables.erased),
@@ -42,6 +43,7 @@ _TOPICS: dict[str, tuple[sa.Table, ...]] = {
         tables.pairs,
         tables.round_plans,
         tables.group_plans,
+        tables.calibrations,
     ),
     feedback.TOPIC: (
         tables.agreements,

@@ -203,6 +203,11 @@ round_plans = _table(
     _moment("changed_at"),
     sa.Index("round_plans_by_cohort", "cohort_id", "changed_at"),
 )
+calibrations = _table(
+    "calibrations",
+    sa.Column("organization_ids", postgresql.ARRAY(Uuid), nullable=False),  # whose feedback it may come from
+    _moment("changed_at"),
+)
 
 # Who was erased. Facts about them may still be on their way; projections ask here before they write.
 erased = sa.Table(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chassis.service import Setting, Timed, build
-from contracts.feedback import AgreementSigned
+from contracts.feedback import AgreementSigned, FeedbackReleased
 from contracts.matching import (
     AcceptPair,
     AcceptPartnership,
@@ -34,13 +34,16 @@ from contracts.matching import (
     RankPeople,
     ReadRankings,
     ReadRunProof,
+    RefitCalibration,
     RemoveEnrolment,
     ReplanRounds,
     RequestMatching,
     ResumeEnrolment,
     ResumePair,
+    ShareFeedback,
     SimulateMatching,
     SuggestPartners,
+    UseCalibration,
     VetoPair,
     WithdrawEnrolment,
     WithdrawVeto,
@@ -52,7 +55,6 @@ from contracts.profiles import (
     ProfileErased,
     ProfileUpdated,
 )
-from services.matching.choosing import explain_why_not, list_vetoes, read_rankings, suggest_partners
 from services.matching.commands.choices import rank_people, veto_pair, withdraw_veto
 from services.matching.commands.cohorts import (
     accept_partnership,
@@ -72,6 +74,7 @@ from services.matching.commands.enrolments import (
     withdraw_enrolment,
 )
 from services.matching.commands.groups import plan_groups, publish_groups
+from services.matching.commands.learning import refit_calibration, share_feedback, use_calibration
 from services.matching.commands.pairs import (
     accept_pair,
     answer_question,
@@ -88,13 +91,22 @@ from services.matching.handlers import (
     activate_pair,
     forget_person,
     heed_consent,
+    heed_learning_consent,
     refresh_candidate,
     remember_organization,
+    remember_report,
 )
 from services.matching.jobs.meaning import understand_texts
 from services.matching.jobs.runs import run_match_runs
-from services.matching.jobs.timed import expire_proposals, open_and_close_cohorts, pause_lapsed_consents
-from services.matching.reads import compare_runs, read_run_proof
+from services.matching.jobs.timed import (
+    expire_proposals,
+    forget_lapsed_reports,
+    open_and_close_cohorts,
+    pause_lapsed_consents,
+    refit_calibrations,
+)
+from services.matching.reads.choices import explain_why_not, list_vetoes, read_rankings, suggest_partners
+from services.matching.reads.runs import compare_runs, read_run_proof
 from services.matching.store import current_facts
 
 app = build(
@@ -133,6 +145,9 @@ app = build(
         RankPeople: rank_people,
         VetoPair: veto_pair,
         WithdrawVeto: withdraw_veto,
+        RefitCalibration: refit_calibration,
+        UseCalibration: use_calibration,
+        ShareFeedback: share_feedback,
     },
     queries={
         ReadRunProof: read_run_proof,
@@ -146,14 +161,17 @@ app = build(
         OrganizationRegistered: [remember_organization],
         OrganizationUpdated: [remember_organization],
         ProfileUpdated: [refresh_candidate],
-        ConsentChanged: [heed_consent],
+        ConsentChanged: [heed_consent, heed_learning_consent],
         ProfileErased: [forget_person],
         AgreementSigned: [activate_pair],
+        FeedbackReleased: [remember_report],
     },
     timed=[
         Timed("open_and_close_cohorts", every=0.5, run=open_and_close_cohorts),
         Timed("expire_proposals", every=1.0, run=expire_proposals),
         Timed("pause_lapsed_consents", every=5.0, run=pause_lapsed_consents),
+        Timed("forget_lapsed_reports", every=5.0, run=forget_lapsed_reports),
+        Timed("refit_calibrations", every=60.0, run=refit_calibrations),
     ],
     workers={"match_runs": run_match_runs, "meaning": understand_texts},
     settings=(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from chassis import outbox
 from chassis.database import Transaction
 from contracts.base import Event
-from contracts.feedback import AgreementSigned
+from contracts.feedback import AgreementSigned, FeedbackReleased
 from contracts.profiles import (
     ConsentChanged,
     OrganizationRegistered,
@@ -16,7 +16,7 @@ from contracts.profiles import (
 )
 from services.matching import store
 from services.matching.commands.departures import admit_again, admit_waiting, lock_pairs_and_seats, pause_everywhere
-from services.matching.domain import candidates, enrolments, groups, pairs, rounds
+from services.matching.domain import candidates, enrolments, groups, learning, pairs, rounds
 from services.matching.domain.authority import people_of
 from services.matching.domain.kept import Aggregate, Kept
 
@@ -44,6 +44,34 @@ async def heed_consent(fact: ConsentChanged, tx: Transaction) -> list[Event]:
     if newer and not candidates.allows_matching(fact.consent, now=tx.now):
         return await pause_everywhere(tx, fact.consent.person_id)
     return await admit_again(tx, fact.consent.person_id) if newer else []
+
+
+async def heed_learning_consent(fact: ConsentChanged, tx: Transaction) -> list[Event]:
+    """Whoever takes back the consent to learning is not learned from any more, at once."""
+    if fact.consent.purpose is not Purpose.LEARNING:
+        return []
+    newer = await store.save_learning_consent(tx, fact.consent, version=fact.version)
+    if newer and not learning.allows_learning(fact.consent, now=tx.now):
+        await store.forget_reports(tx, [fact.consent.person_id])
+    return []
+
+
+async def remember_report(fact: FeedbackReleased, tx: Transaction) -> list[Event]:
+    """Keep a released rating beside what was promised, if both people agreed that it may be learned from. Never any words."""
+    feedback = fact.feedback
+    if feedback.usefulness is None:
+        await store.drop_report(tx, feedback.feedback_id, version=fact.version)
+        return []
+    two = {feedback.author_id, feedback.addressee_id}
+    if await store.agreed_to_learning(tx, two, now=tx.now) != two:
+        return []
+    pair = await store.load_pair(tx, feedback.pair_id)
+    run = None if pair is None or pair.state.run_id is None else await store.load_run(tx, pair.state.run_id)
+    if pair is not None and run is not None:
+        report = learning.report_of(feedback, pair=pair.state, meaning=run[0].state.meaning)
+        if report is not None:
+            await store.save_report(tx, report, version=fact.version)
+    return []
 
 
 async def forget_person(fact: ProfileErased, tx: Transaction) -> list[Event]:

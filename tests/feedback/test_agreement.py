@@ -7,8 +7,7 @@ from datetime import date, timedelta
 from uuid import uuid4
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from contracts.feedback import AgendaChanged, AgreementDrafted, AgreementSigned, PlannedMeeting, TopicItemStatus
 from services.feedback.domain import agenda, agreement

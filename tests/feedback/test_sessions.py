@@ -9,8 +9,7 @@ from itertools import pairwise
 from uuid import UUID, uuid4
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from contracts.errors import Refusal
 from contracts.feedback import Session, SessionStatus

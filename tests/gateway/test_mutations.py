@@ -283,6 +283,41 @@ class TestRefusals:
         assert (answer["__typename"], answer["code"]) == ("NotAllowed", "NeedsProfile")
 
 
+class TestLearning:
+    """What it comes to with real feedback is tested with matching alone."""
+
+    ANSWER = "... on Calibration { id shared shares inUse { number } organization { id } }"
+
+    async def test_is_shared_and_taken_back_by_the_organization(self, house: House) -> None:
+        own = {
+            "__typename": "Calibration",
+            "shared": False,
+            "inUse": None,
+            "organization": {"id": house.organization_id},
+        }
+        for shares in (True, False):
+            answer = await house.do("shareFeedback", "ShareFeedback", self.ANSWER, house.admin, shared=shares)
+            assert answer.pop("id")
+            assert answer == own | {"shares": shares}
+        asked = await house.client.ask("{ calibration { shares } }", house.admin)
+        assert asked == {"calibration": {"shares": False}}
+
+    async def test_waits_for_reports(self, house: House) -> None:
+        async def refused() -> bool:
+            answer = await house.do("refitCalibration", "RefitCalibration", self.ANSWER, house.admin)
+            return bool(answer["code"] == "NothingToLearn")
+
+        await eventually(refused, describe="matching knows the organization and has nothing to learn", within=30)
+        answer = await house.do("useCalibration", "UseCalibration", self.ANSWER, house.admin, version=3)
+        assert (answer["__typename"], answer["code"]) == ("NotFound", "NoSuchVersion")
+
+    async def test_of_all_who_share_is_for_operators(self, house: House) -> None:
+        answer = await house.do("refitCalibration", "RefitCalibration", self.ANSWER, house.admin, shared=True)
+        assert (answer["__typename"], answer["code"]) == ("NotFound", "CalibrationNotFound")
+        answer = await house.do("refitCalibration", "RefitCalibration", self.ANSWER, house.operator, shared=True)
+        assert (answer["__typename"], answer["code"]) == ("Conflict", "NothingToLearn")
+
+
 class TestErasing:
     async def test_is_seen_on_the_next_read(self, house: House) -> None:
         saved = await house.onboard("ada")

@@ -8,8 +8,7 @@ from uuid import uuid4
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from chassis.database import Database
 from chassis.service import react
@@ -18,8 +17,7 @@ from contracts.base import SYSTEM, Actor, Event, decode
 from contracts.matching import Pair, PairAccepted, PairStatus
 from contracts.profiles import Consent, Organization, Purpose
 from gateway.app import app
-from gateway.store import READ_MODEL
-from gateway.store import people as people_store
+from gateway.store import READ_MODEL, people as people_store
 from tests.conftest import ServiceDatabase
 from tests.gateway.making import (
     NOON,

@@ -12,10 +12,8 @@ from graphql import (
     GraphQLObjectType,
     GraphQLSchema,
     GraphQLUnionType,
-    get_named_type,
-)
-from graphql import (
     build_schema as parse_schema,
+    get_named_type,
 )
 
 from contracts.base import commands
@@ -111,6 +109,7 @@ def snake(name: str) -> str:
         ("Organization", policy.ORGANIZATION),
         ("RoundPlan", policy.ROUND_PLAN),
         ("GroupPlan", policy.GROUP_PLAN),
+        ("Calibration", policy.CALIBRATION),
     ],
 )
 def test_has_a_row_of_policy_for_every_field(schema: GraphQLSchema, name: str, table: dict[str, object]) -> None:

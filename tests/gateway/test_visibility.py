@@ -13,6 +13,7 @@ from contracts import feedback
 from contracts.base import Actor, Event
 from contracts.feedback import FeedbackStatus, IntroductionAdvanced, IntroductionStatus
 from contracts.matching import (
+    Calibration,
     Direction,
     EnrolmentStatus,
     Group,
@@ -26,6 +27,7 @@ from contracts.matching import (
     Term,
     Unmatched,
     UnmatchedReason,
+    calibration_id_of,
 )
 from contracts.profiles import Consent, Organization, Profile, ProposedField, Purpose
 from gateway.app import app
@@ -512,7 +514,12 @@ class TestCanaries:
         two = world.pair.members[0].person_id, world.pair.members[1].person_id
         rounds = RoundPlan(plan_id=uuid4(), cohort_id=world.pair.cohort_id, rounds=((two,),))
         groups = a_group_plan(world)
-        facts = [*world.facts(), *of_the_pair(world), *world.ledger.of(note, pulse, meeting, rounds, groups)]
+        learned = Calibration(
+            calibration_id=calibration_id_of(world.north.organization_id),
+            organization_id=world.north.organization_id,
+            organizations=(world.north.organization_id,),
+        )
+        facts = [*world.facts(), *of_the_pair(world), *world.ledger.of(note, pulse, meeting, rounds, learned, groups)]
         await tell(*facts)
         ids = {
             (fact.key, "GroupPlan" if isinstance(fact, GroupsPlanned) else kind)

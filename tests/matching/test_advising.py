@@ -6,8 +6,7 @@ from uuid import UUID, uuid4
 
 import numpy as np
 import pytest
-from hypothesis import Phase, given, settings
-from hypothesis import strategies as st
+from hypothesis import Phase, given, settings, strategies as st
 
 from chassis.service import ask
 from contracts.base import SYSTEM, Actor
@@ -31,13 +30,12 @@ from contracts.matching import (
     WhyNot,
     WhyNotCode,
 )
-from contracts.profiles import Facets, Need, Offer
+from contracts.profiles import Facets, Need, Offer, ProfileErased
 from services.matching import store
 from services.matching.app import app
 from services.matching.domain.candidates import digest_of
 from services.matching.engine.advising import room, suggest, why_not
-from services.matching.engine.model import Couple, Snapshot, Wish
-from services.matching.engine.model import Rule as EngineRule
+from services.matching.engine.model import Couple, Rule as EngineRule, Snapshot, Wish
 from services.matching.engine.scoring.dense import dense_pairs, matrices
 from services.matching.engine.scoring.inverted import inverted
 from services.matching.engine.scoring.row import row_of
@@ -164,7 +162,7 @@ class TestWhyNot:
                 somebody(name, offers=[o], needs=[n], facets={"industry": "energy"}, team="t", organization="same")
                 for name, o, n in (("a", "sushi", "python"), ("b", "python", "sushi"))
             )
-            snapshot = replace(snapshot_of(one, other), **changes)  # type: ignore[arg-type]
+            snapshot = replace(snapshot_of(one, other), **changes)
             said.add(why_not(room(snapshot, near_for(snapshot)), "a", "b"))
         assert len({(each.code, each.why, each.rules) for each in said}) == 1
 
@@ -275,6 +273,22 @@ class TestSuggestions:
         await read_by_models(world)
         assert (await suggested(world, late)).unread == ()
         assert (await why(world, late, people[0])).code is WhyNotCode.NOTHING_TO_TEACH
+
+    async def test_are_read_again_where_somebody_elses_erasure_took_the_words(self, world: World) -> None:
+        people = await open_six(world)
+        await world.hear(
+            ProfileErased(
+                key=people[2],
+                version=9,
+                occurred_at=world.clock.now(),
+                organization_id=world.home[people[2]],
+                person_id=people[2],
+            )
+        )
+        assert (await suggested(world, people[0])).unread == (WANT_CLUSTERS, SUSHI)
+        await read_by_models(world)
+        found = await suggested(world, people[0])
+        assert (found.unread, len(found.suggestions)) == ((), 3)
 
     async def test_are_for_participants_of_an_open_cohort(self, world: World) -> None:
         people = await open_six(world)

@@ -5,8 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from services.matching.engine.meaning.near import ASK, BadTable, Near, Pairs, extended, near, near_texts, restricted
 

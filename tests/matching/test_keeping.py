@@ -6,8 +6,7 @@ from uuid import UUID, uuid4
 
 import msgspec
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from contracts.matching import Keep, MatchRun, PairDeclined, PairStatus, UnmatchedReason, WithdrawEnrolment
 from contracts.profiles import Need, Offer

@@ -4,8 +4,7 @@ from dataclasses import replace
 from itertools import combinations
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from services.matching.engine.match import match
 from services.matching.engine.model import Couple, Free, Person, Rule, RulesContradict, Snapshot

@@ -5,8 +5,7 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from services.matching.engine.solving.floors import with_floor
 from services.matching.engine.solving.pairs import NEVER

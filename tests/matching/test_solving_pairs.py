@@ -4,8 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from services.matching.engine.solving.couples import AtLeast, Revalued, among
 from services.matching.engine.solving.pairs import NEVER, DensePairs, Edges, Pairs, ValuesRefused

@@ -4,8 +4,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from services.matching.engine.solving.pairs import NEVER, ValuesRefused
 from services.matching.engine.solving.rounds import Schedule, _meetings, replan, schedule

@@ -7,8 +7,7 @@ from dataclasses import replace
 import msgspec
 import numpy as np
 import pytest
-from hypothesis import Phase, given, settings
-from hypothesis import strategies as st
+from hypothesis import Phase, given, settings, strategies as st
 
 from services.matching.engine.frozen import near_bytes, proof_bytes
 from services.matching.engine.match import match
@@ -69,7 +68,7 @@ class TestPairs:
         wishes = wishes_of(snapshot, people=people)
         plain = dense_pairs(problem)
         dense, indexed = wished(plain, wishes), wished(IndexedPairs(problem, threads=1), wishes)
-        u, v = (part.astype(np.int64) for part in np.triu_indices(problem.size, 1))
+        u, v = (part.astype(np.int32) for part in np.triu_indices(problem.size, 1))
         before, after = plain.value(u, v), dense.value(u, v)
         assert (indexed.value(u, v) == after).all()
         # None becomes possible, and the possible ones rise by what the wishes say.

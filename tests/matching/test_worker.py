@@ -49,8 +49,7 @@ from services.matching.engine.match import match
 from services.matching.engine.model import RulesContradict, Snapshot
 from services.matching.engine.rounds import plan_rounds
 from services.matching.engine.scoring.ground import texts_of
-from services.matching.jobs import compute as computing
-from services.matching.jobs import runs as jobs
+from services.matching.jobs import compute as computing, runs as jobs
 from services.matching.jobs.frames import LIGHT, Line, Meaning, Order
 from services.matching.jobs.runs import MOST_ATTEMPTS, Pace, run_match_runs, take_one
 from tests.matching.engine_people import by_first_word, near_from

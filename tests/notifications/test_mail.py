@@ -9,8 +9,7 @@ from email.message import EmailMessage
 from uuid import uuid4
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from contracts.notifications import NotificationKind, Preferences
 from services.notifications.domain.calendar import Invitation

@@ -8,8 +8,7 @@ from datetime import UTC, time
 from uuid import uuid4
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from contracts.notifications import NotificationKind, Preferences
 from services.notifications.domain.preferences import (

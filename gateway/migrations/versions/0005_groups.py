@@ -8,7 +8,7 @@ from alembic import op
 from chassis.migrations import protect
 
 revision = "0005"
-down_revision = "0003"
+down_revision = "0007"
 
 
 def upgrade() -> None:

@@ -14,6 +14,7 @@ from gateway.schema.mutations.carrying import CommandInput
 from gateway.schema.mutations.choices import ChoiceMutations
 from gateway.schema.mutations.feedback import FeedbackMutations
 from gateway.schema.mutations.groups import GroupMutations
+from gateway.schema.mutations.learning import LearningMutations
 from gateway.schema.mutations.matching import MatchingMutations
 from gateway.schema.mutations.notifications import NotificationsMutations
 from gateway.schema.mutations.profiles import ProfilesMutations
@@ -54,6 +55,7 @@ class Mutation(
     RoundMutations,
     ChoiceMutations,
     GroupMutations,
+    LearningMutations,
 ):
     @mutation("Move the platform's one clock forward, so that deadlines pass. Embedded mode only; by an operator.")
     async def advance_clock(self, info: Info, given: Given[AdvanceClockInput]) -> ClockPayload:

@@ -6,8 +6,7 @@ from typing import Annotated
 
 import strawberry
 
-from contracts import errors
-from contracts import matching as contract
+from contracts import errors, matching as contract
 from contracts.matching import PairDeclined
 from gateway.platform import OwnerAway
 from gateway.schema.choices import Ranking, Suggestions, Vetoes, WhyNot, ranking

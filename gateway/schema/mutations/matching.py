@@ -70,6 +70,9 @@ class RuleSetInput:
         default=None,
         description="How much it counts when runs plan, at most, that two people ranked each other first: 0 to 0.5; left out: 0.2.",
     )
+    learned: bool | None = strawberry.field(
+        default=None, description="Whether to heed what released feedback taught (see `calibration`); left out: no."
+    )
 
 
 @strawberry.input(description="A cohort to draft. The viewer's organization must be among the partners.")

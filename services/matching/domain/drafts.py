@@ -123,6 +123,7 @@ def result_of(plan: model.Plan, *, pairs: Collection[Kept[Pair]], organizations:
         exact=plan.exact,
         engine=plan.engine,
         meaning=plan.meaning,
+        learned=plan.learned,
         organizations=outcomes_of(plan),
         unmatched=unmatched,
         moved=len(_moved([kept.state for kept in pairs], here=organizations.keys())),
@@ -196,4 +197,6 @@ def direction_of(teaching: model.Teaching) -> Direction:
         priority=teaching.priority,
         level=teaching.level,
         value=teaching.value,
+        unlearned=teaching.unlearned,
+        aptness=teaching.aptness,
     )

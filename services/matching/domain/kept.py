@@ -9,11 +9,13 @@ from typing import Generic, TypeAlias, TypeVar, cast
 from uuid import UUID
 
 from contracts.base import Event
-from contracts.matching import Cohort, Enrolment, GroupPlan, MatchRun, Pair, RoundPlan
+from contracts.matching import Calibration, Cohort, Enrolment, GroupPlan, MatchRun, Pair, RoundPlan
 
 Aggregate: TypeAlias = Cohort | Enrolment | MatchRun | Pair | RoundPlan | GroupPlan
-State_co = TypeVar("State_co", bound=Aggregate, covariant=True)
-State = TypeVar("State", bound=Aggregate)
+"""What belongs to a cohort."""
+Told: TypeAlias = Aggregate | Calibration
+State_co = TypeVar("State_co", bound=Told, covariant=True)
+State = TypeVar("State", bound=Told)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +41,7 @@ def changed(kept: Kept[State], *, to: State, told_as: type[Event], at: datetime,
     return Kept(state=to, version=kept.version + 1, told_as=told_as, changed_at=at, changed_by=by)
 
 
-def fact_of(kept: Kept[Aggregate]) -> Event:
+def fact_of(kept: Kept[Told]) -> Event:
     """The fact with exactly this state, version, time and actor."""
     key, name = identity(kept.state)
     # Each kind names its state differently, which no type of ``told_as`` can say.
@@ -48,13 +50,13 @@ def fact_of(kept: Kept[Aggregate]) -> Event:
         key=key,
         version=kept.version,
         occurred_at=kept.changed_at,
-        organization_id=kept.state.organization_id if isinstance(kept.state, Enrolment) else None,
+        organization_id=kept.state.organization_id if isinstance(kept.state, Enrolment | Calibration) else None,
         actor_id=kept.changed_by,
         **{name: kept.state},
     )
 
 
-def identity(state: Aggregate) -> tuple[UUID, str]:
+def identity(state: Told) -> tuple[UUID, str]:
     """The aggregate's id, and what facts call it."""
     match state:
         case Cohort():
@@ -67,3 +69,5 @@ def identity(state: Aggregate) -> tuple[UUID, str]:
             return state.pair_id, "pair"
         case RoundPlan() | GroupPlan():
             return state.plan_id, "plan"
+        case Calibration():
+            return state.calibration_id, "calibration"

@@ -169,6 +169,7 @@ def result_of(planned: model.Rounds, *, plan: RoundPlan, people: int) -> Result:
         exact=False,
         engine=planned.engine,
         meaning=planned.meaning,
+        learned=planned.learned,
         organizations=(),
         unmatched=(),
     )

@@ -10,6 +10,7 @@ from uuid import UUID
 from contracts.base import Event
 from contracts.errors import Conflict, Invalid, NotAllowed, NotFound
 from contracts.matching import (
+    CalibrationUsed,
     Cohort,
     CohortStatus,
     Keep,
@@ -76,6 +77,7 @@ class Result:
     organizations: tuple[OrganizationResult, ...]
     unmatched: tuple[Unmatched, ...]
     moved: int = 0
+    learned: bool = False  # whether what was frozen of feedback applied to the models that read the texts
 
 
 def request(
@@ -124,9 +126,11 @@ def progress(kept: Kept[MatchRun], *, stage: str, done: float, now: datetime) ->
     return _to(kept, replace(kept.state, status=RunStatus.RUNNING, stage=stage, progress=done), MatchingProgressed, now)
 
 
-def freeze(kept: Kept[MatchRun], *, digest: str, people: int, now: datetime) -> Kept[MatchRun]:
+def freeze(
+    kept: Kept[MatchRun], *, digest: str, people: int, now: datetime, calibration: CalibrationUsed | None = None
+) -> Kept[MatchRun]:
     """The snapshot is taken."""
-    state = replace(kept.state, status=RunStatus.RUNNING, stage="frozen", progress=0.05)
+    state = replace(kept.state, status=RunStatus.RUNNING, stage="frozen", progress=0.05, calibration=calibration)
     return _to(kept, replace(state, snapshot_digest=digest, people=people), MatchingProgressed, now)
 
 
@@ -149,6 +153,7 @@ def complete(kept: Kept[MatchRun], *, result: Result, seconds: float, now: datet
         organizations=result.organizations,
         unmatched=result.unmatched,
         moved=result.moved,
+        calibration=kept.state.calibration if result.learned else None,
     )
     return _to(kept, state, MatchingCompleted, now)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from math import inf
 
@@ -12,7 +12,7 @@ import numpy as np
 from services.matching.engine.explain import explain
 from services.matching.engine.frozen import Proof
 from services.matching.engine.keeping import keeping
-from services.matching.engine.meaning.near import Near
+from services.matching.engine.meaning.near import THOUSAND, Near
 from services.matching.engine.model import Cancelled, IsCancelled, OnProgress, Plan, PlannedPair, Snapshot
 from services.matching.engine.scoring.inverted import inverted
 from services.matching.engine.scoring.problem import MILLION
@@ -67,6 +67,9 @@ def match(
         monday=date.fromisoformat(snapshot.week),
         pins=known.pins,
     )
+    learned = known.problem.near is not near
+    if learned:
+        pairs = tuple(with_models_word(pair, near) for pair in pairs)
     proof = Proof(
         seed=seed,
         forced=solution.forced,
@@ -77,7 +80,17 @@ def match(
         unmatched=solution.found.unmatched,
         unmatched_bound=solution.found.unmatched_bound,
     )
-    return _plan(known, solution, pairs=pairs, meaning=near.model), proof
+    return replace(_plan(known, solution, pairs=pairs, meaning=near.model), learned=learned), proof
+
+
+def with_models_word(pair: PlannedPair, near: Near) -> PlannedPair:
+    """The pair with what the models alone say of each direction: the next correction is learned from that, not from this one."""
+    return replace(
+        pair,
+        directions=tuple(
+            replace(way, unlearned=near.of(way.need).get(way.offer, 0) / THOUSAND) for way in pair.directions
+        ),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,6 +132,19 @@ class Grouping:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Learned:
+    """A correction of chances that feedback taught (``learning/curve``): which, and what becomes of the chances at its knots.
+
+    It was learned about the models ``meaning``, and corrects no others.
+    """
+
+    calibration: str
+    version: int
+    meaning: str
+    curve: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
     """Everything that a run depends on, besides its seed. ``week``: ISO date of the Monday whose clock counts."""
 
@@ -152,6 +165,7 @@ class Snapshot:
     wishes: tuple[Wish, ...] = ()  # what people ranked, of those who are here
     ranking: float = 0.0  # what two first choices of each other are worth to the planner, see ``scoring/wishes``
     grouping: Grouping | None = None  # groups are planned, and no pairs
+    learned: Learned | None = None  # what feedback changes; None: nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,7 +193,8 @@ class Also:
 class Teaching:
     """One direction of a pair: the need that is met best, and by which offer. Similarity and value are 0 to 1.
 
-    ``similarity``: the probability that the offer meets the need. The whole direction is worth ``value`` plus what ``also`` adds.
+    ``similarity``: the probability that the offer meets the need; ``unlearned``: as the models say, where feedback corrected it.
+    ``aptness``: of the offer for how the need wants to be met. The whole direction is worth ``value`` plus what ``also`` adds.
     """
 
     teacher: str
@@ -193,6 +208,8 @@ class Teaching:
     value: float
     setting: str = ""
     also: Also | None = None
+    unlearned: float | None = None
+    aptness: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -266,7 +283,8 @@ class Plan:
     """The result of a run, sorted by ids.
 
     No plan that leaves as few people alone, and sends as few pairs one way, is worth more than ``upper_bound``; none leaves fewer
-    alone than ``unmatched_bound``. ``exact``: both are met. ``meaning``: the models that read the texts.
+    alone than ``unmatched_bound``. ``exact``: both are met. ``meaning``: the models that read the texts. ``learned``: whether the
+    snapshot's correction applied to them.
     """
 
     pairs: tuple[PlannedPair, ...] = ()
@@ -279,6 +297,7 @@ class Plan:
     exact: bool = False
     engine: str = ""
     meaning: str = ""
+    learned: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -293,6 +312,7 @@ class Rounds:
     upper_bound: float = 0.0
     engine: str = ""
     meaning: str = ""
+    learned: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

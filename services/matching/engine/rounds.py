@@ -69,4 +69,5 @@ def plan_rounds(
         upper_bound=(found.upper_bound + one_way * ONE_WAY_COST) / MILLION,
         engine=NAME,
         meaning=near.model,
+        learned=known.problem.near is not near,
     )

@@ -10,20 +10,30 @@ import asyncio
 import hashlib
 import time
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID, uuid4
 
 import msgspec
 
 from chassis.database import Transaction
 from chassis.service import Running
-from contracts.matching import CohortStatus, EnrolmentStatus, MatchRun, PairStatus, RunMode, RunStatus
+from contracts.matching import (
+    Cohort,
+    CohortStatus,
+    EnrolmentStatus,
+    MatchRun,
+    PairStatus,
+    RuleSet,
+    RunMode,
+    RunStatus,
+    calibration_id_of,
+)
 from services.matching import store
 from services.matching.commands.rounds import stopped_plan
-from services.matching.domain import cohorts, drafts, groups, rounds, runs
+from services.matching.domain import cohorts, drafts, groups, learning, rounds, runs
 from services.matching.domain.freeze import freeze, under
 from services.matching.domain.kept import Aggregate, Kept
-from services.matching.engine.model import Groups, Plan, Rounds, Snapshot
+from services.matching.engine.model import Groups, Learned, Plan, Rounds, Snapshot
 from services.matching.jobs.compute import EngineDied, EngineFailed, EngineRefused, compute
 from services.matching.jobs.frames import Meaning, Order, texts_of
 from services.matching.jobs.groups import record_groups
@@ -115,18 +125,29 @@ async def _order(running: Running, claimed: Claimed, *, meaning: Meaning) -> Ord
             else:
                 material = await store.material_for(tx, cohort.state, now=tx.now)
                 snapshot = freeze(cohort.state, material=material, now=tx.now, keep=run.state.keep)
+            learned = await _learned(cohort.state, rules=run.state.rules or cohort.state.rules, tx=tx)
+            snapshot = replace(snapshot, learned=learned)
             frozen = Frozen(content=msgspec.json.encode(snapshot), near=near)
             people = [UUID(person.id) for person in snapshot.people]
             await store.save_snapshot(tx, run_id, people=people, content=frozen.content)
             if near is not None:
                 await store.save_near(tx, run_id, near)
             digest = hashlib.sha256(frozen.content).hexdigest()
-            told = runs.freeze(run, digest=digest, people=len(people), now=tx.now)
+            told = runs.freeze(run, digest=digest, people=len(people), now=tx.now, calibration=learning.used(learned))
             await running.record(tx, await store.save(tx, [told]))
         if frozen.near is not None:
             return Order(meaning=meaning, snapshot=frozen.content, near=frozen.near, seed=claimed.seed)
         vectors = await store.vectors_of(tx, texts_of(msgspec.json.decode(frozen.content, type=Snapshot)))
         return Order(meaning=meaning, snapshot=frozen.content, vectors=vectors, seed=claimed.seed)
+
+
+async def _learned(cohort: Cohort, *, rules: RuleSet, tx: Transaction) -> Learned | None:
+    """What feedback taught, as it is in use now: frozen with the snapshot."""
+    if not rules.learned:
+        return None
+    partners = [partner.organization_id for partner in cohort.partners]
+    known = await store.calibrations(tx, [calibration_id_of(each) for each in (*partners, None)])
+    return learning.learned_for(rules, partners=partners, calibrations=known)
 
 
 async def _seen_by_base(run: MatchRun, tx: Transaction) -> tuple[Snapshot, bytes | None]:

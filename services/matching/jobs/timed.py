@@ -1,4 +1,4 @@
-"""What time itself does: cohorts open and close, proposals expire, consents lapse."""
+"""What time itself does: cohorts open and close, proposals expire, consents lapse, feedback is learned from."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from chassis.service import Tick
 from contracts.base import Event
 from services.matching import store
 from services.matching.commands.departures import pause_everywhere
+from services.matching.commands.learning import refit_if_due
 from services.matching.domain import cohorts, pairs
 
 
@@ -30,3 +31,17 @@ async def pause_lapsed_consents(tick: Tick, tx: Transaction) -> list[Event]:
     for person_id in await store.lapsed_consents(tx, now=tick.now):
         facts += await pause_everywhere(tx, person_id)
     return facts
+
+
+async def forget_lapsed_reports(tick: Tick, tx: Transaction) -> list[Event]:
+    """Ratings go with the consent to learn from them, also when that one runs out."""
+    await store.forget_lapsed_reports(tx, now=tick.now)
+    return []
+
+
+async def refit_calibrations(tick: Tick, tx: Transaction) -> list[Event]:
+    """Where enough was reported since the last fit: of each organization, and of all that share."""
+    facts: list[Event] = []
+    for organization_id in await store.organizations_with_news(tx, now=tick.now):
+        facts += await refit_if_due(tx, organization_id)
+    return facts + await refit_if_due(tx, None)

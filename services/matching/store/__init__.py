@@ -1,7 +1,7 @@
 """Tables and every SQL statement of matching.
 
 Rows are locked in one order everywhere, so that no two transactions wait for each other: cohort, run, enrolments, seats,
-pairs; several of one kind by id. Whatever changes who is available, or a pair's status, locks the seats of the people
+pairs; several of one kind by id; calibrations last. Whatever changes who is available, or a pair's status, locks the seats of the people
 concerned first.
 """
 
@@ -39,6 +39,20 @@ from services.matching.store.enrolments import (
     waiting_list,
 )
 from services.matching.store.groups import cohorts_with_groups_of, group_plans_of, load_group_plan
+from services.matching.store.learning import (
+    agreed_to_learning,
+    calibrations,
+    drop_report,
+    forget_lapsed_reports,
+    forget_reports,
+    load_calibration,
+    news_since,
+    organizations_with_news,
+    reports_of,
+    save_calibrations,
+    save_learning_consent,
+    save_report,
+)
 from services.matching.store.material import free_places, material_for, unavailable
 from services.matching.store.pairs import due_proposals, load_pair, pairs_of_cohort, pairs_of_people, pairs_of_run
 from services.matching.store.rounds import cohorts_with_rounds_of, load_round_plan, round_plans_of
@@ -87,19 +101,24 @@ __all__ = [
     "add_cohort",
     "add_run",
     "add_veto",
+    "agreed_to_learning",
     "block_exists",
+    "calibrations",
     "claim_run",
     "cohorts_with_groups_of",
     "cohorts_with_rounds_of",
     "current_facts",
     "drop_ranking",
+    "drop_report",
     "drop_veto",
     "due_cohorts",
     "due_proposals",
     "enrolments_of_cohort",
     "enrolments_of_person",
     "extend_claim",
+    "forget_lapsed_reports",
     "forget_person",
+    "forget_reports",
     "forget_vectors",
     "free_places",
     "give_back",
@@ -108,6 +127,7 @@ __all__ = [
     "lapsed_consents",
     "latest_proven",
     "latest_report",
+    "load_calibration",
     "load_candidate",
     "load_cohort",
     "load_consent",
@@ -123,7 +143,9 @@ __all__ = [
     "mark_read",
     "material_for",
     "metadata",
+    "news_since",
     "occupancy_of",
+    "organizations_with_news",
     "pairs_of_cohort",
     "pairs_of_people",
     "pairs_of_run",
@@ -132,15 +154,19 @@ __all__ = [
     "published_runs",
     "ranking_of",
     "rankings_by",
+    "reports_of",
     "round_plans_of",
     "save",
+    "save_calibrations",
     "save_candidate",
     "save_consent",
+    "save_learning_consent",
     "save_near",
     "save_organization",
     "save_plan",
     "save_proof",
     "save_ranking",
+    "save_report",
     "save_snapshot",
     "save_vectors",
     "seed_of",

@@ -15,6 +15,7 @@ from contracts.profiles import Consent, Purpose
 from services.matching.domain.candidates import Candidate, texts_of
 from services.matching.store import tables
 from services.matching.store.choices import forget_choices
+from services.matching.store.learning import forget_reports
 from services.matching.store.vectors import forget_vectors, read_again
 
 _organization, _candidate, _consent, _block = tables.organization, tables.candidate, tables.consent, tables.block
@@ -76,6 +77,9 @@ async def forget_person(tx: Transaction, person_id: UUID, *, version: int) -> No
         sa.update(_candidate).where(_candidate.c.manager_id == person_id).values(manager_id=None)
     )
     await tx.connection.execute(sa.delete(_consent).where(_consent.c.person_id == person_id))
+    learning = tables.learning_consent
+    await tx.connection.execute(sa.delete(learning).where(learning.c.person_id == person_id))
+    await forget_reports(tx, [person_id])
     await tx.connection.execute(
         sa.delete(_block).where(sa.or_(_block.c.person_id == person_id, _block.c.blocked_id == person_id))
     )

@@ -195,3 +195,48 @@ round_plan = sa.Table(
     *_kept(),
     sa.Index("round_plan_cohort", "cohort_id"),
 )
+
+# People's word that feedback by and about them may be learned from. No row: no word, nothing is kept.
+learning_consent = sa.Table(
+    "learning_consent",
+    metadata,
+    _uuid("person_id", primary_key=True),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("granted", sa.Boolean, nullable=False),
+    _time("until"),
+)
+
+# Released ratings beside what was promised. Who said what about whom: for fits only, and gone with either one's consent.
+report = sa.Table(
+    "report",
+    metadata,
+    _uuid("feedback_id", primary_key=True),
+    sa.Column("version", sa.Integer, nullable=False),
+    _uuid("pair_id", nullable=False),
+    _uuid("learner_id", nullable=False),
+    _uuid("teacher_id", nullable=False),
+    _uuid("learner_organization_id", nullable=False),
+    _uuid("teacher_organization_id", nullable=False),
+    sa.Column("meaning", sa.Text, nullable=False),
+    sa.Column("chance", sa.SmallInteger, nullable=False),
+    sa.Column("aptness", sa.SmallInteger, nullable=False),
+    sa.Column("usefulness", sa.SmallInteger, nullable=False),
+    _time("heard_at", nullable=False),
+    sa.Index("report_learner", "learner_id"),
+    sa.Index("report_teacher", "teacher_id"),
+    sa.Index("report_organization", "learner_organization_id", "heard_at"),
+)
+
+# What was learned, of an organization or (without one) among those that share. Numbers about many; no person in it.
+calibration = sa.Table(
+    "calibration",
+    metadata,
+    _uuid("calibration_id", primary_key=True),
+    _uuid("organization_id"),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("told_as", sa.Text, nullable=False),
+    _time("changed_at", nullable=False),
+    _uuid("changed_by"),
+    _time("fitted_at"),  # the latest attempt
+    sa.Column("state", pg.JSONB, nullable=False),
+)

@@ -15,8 +15,7 @@ from uuid import UUID
 import msgspec
 
 from contracts.profiles import Organization, Profile, RowProblem, person_id_of
-from services.profiles.domain import cells, spreadsheet, values
-from services.profiles.domain import profile as profiles
+from services.profiles.domain import cells, profile as profiles, spreadsheet, values
 from services.profiles.domain.people import Person
 from services.profiles.domain.spreadsheet import Row
 

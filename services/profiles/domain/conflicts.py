@@ -10,8 +10,7 @@ from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from contracts.profiles import Organization, person_id_of
-from services.profiles.domain import candidates as rows
-from services.profiles.domain import values
+from services.profiles.domain import candidates as rows, values
 from services.profiles.domain.candidates import IDENTITY, Candidate
 from services.profiles.domain.people import Erasure, Person
 

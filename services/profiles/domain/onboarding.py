@@ -15,8 +15,7 @@ from uuid import UUID
 from contracts.base import Actor, Event
 from contracts.errors import Conflict, NotFound
 from contracts.profiles import ImportReport, Organization, RowProblem
-from services.profiles.domain import candidates as rows
-from services.profiles.domain import conflicts, people, spreadsheet, values
+from services.profiles.domain import candidates as rows, conflicts, people, spreadsheet, values
 from services.profiles.domain.candidates import Candidate
 from services.profiles.domain.organizations import NoSuchOrganization
 from services.profiles.domain.people import Erasure, Person

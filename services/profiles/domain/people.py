@@ -10,8 +10,7 @@ from uuid import UUID
 from contracts.base import Actor, Event, Role
 from contracts.errors import Conflict, Invalid, NotAllowed, NotFound, Problem
 from contracts.profiles import ContactChanged, Profile, ProfileErased, ProfileUpdated
-from services.profiles.domain import profile as profiles
-from services.profiles.domain import values
+from services.profiles.domain import profile as profiles, values
 from services.profiles.domain.consents import KeptConsent, withdrawn
 from services.profiles.domain.organizations import ChangedOrganization, KeptOrganization, without_admin
 

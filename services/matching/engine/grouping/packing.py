@@ -33,7 +33,7 @@ from services.matching.engine.model import Cancelled, Grouping
 from services.matching.engine.scoring.problem import MILLION
 from services.matching.engine.scoring.value import PLATEAU
 
-LARGE = 60
+LARGE = 20
 """From so many people on the search is compiled."""
 ITERATIONS = 60  # of the program, at most
 PATIENCE = 3_000_000  # steps of the search for each option
@@ -90,10 +90,19 @@ class Searcher:
         assert found is not None
         return found, bound
 
-    def every(self, y: Numbers, *, bonus: int, valued: bool, threshold: int, room: int = LISTED) -> list[Group] | None:
+    def every(
+        self,
+        y: Numbers,
+        *,
+        bonus: int,
+        valued: bool,
+        threshold: int,
+        room: int = LISTED,
+        options: Numbers | None = None,
+    ) -> list[Group] | None:
         """All groups from this threshold on; None when they are too many, or too many steps are needed to be sure."""
         found, bound = self._search(
-            y, bonus=bonus, valued=valued, mode=EVERY, threshold=threshold, options=None, room=room
+            y, bonus=bonus, valued=valued, mode=EVERY, threshold=threshold, options=options, room=room
         )
         return None if (bound > threshold).any() else found
 
@@ -246,7 +255,8 @@ def improved(searcher: Searcher, plan: list[Group], *, size: int) -> list[Group]
         people = sorted(({person for group in few for person in group.members} | extra) - taken)
         y = np.full(size, TAKEN, dtype=np.int64)
         y[people] = 0
-        every = searcher.every(y, bonus=FIRST, valued=True, threshold=0, room=WINDOW_GROUPS)
+        leads = np.flatnonzero(np.isin(searcher.circles.lead, people))
+        every = searcher.every(y, bonus=FIRST, valued=True, threshold=0, room=WINDOW_GROUPS, options=leads)
         if every is None or not every:
             continue
         better = _integer(every, size=size, valued=True, cover=0, bonus=FIRST)[0]

@@ -14,9 +14,15 @@ from __future__ import annotations
 from services.matching.engine.meaning.calibration import Calibration, stored
 from services.matching.engine.meaning.likeness import Likeness, in_memory
 from services.matching.engine.meaning.models.model import Model
-from services.matching.engine.meaning.near import ASK as LEAST
-from services.matching.engine.meaning.near import MEETS as MOST_LIKELY
-from services.matching.engine.meaning.near import THOUSAND, Near, extended, near_texts, restricted
+from services.matching.engine.meaning.near import (
+    ASK as LEAST,
+    MEETS as MOST_LIKELY,
+    THOUSAND,
+    Near,
+    extended,
+    near_texts,
+    restricted,
+)
 from services.matching.engine.meaning.vectors import Kept, Vectors
 
 __all__ = [

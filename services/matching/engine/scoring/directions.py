@@ -11,7 +11,7 @@ from services.matching.engine.scoring.problem import MILLION, Problem
 
 @dataclass(frozen=True, slots=True)
 class Met:
-    """A need met by the teacher's best offer for it; ``worth`` in millionths, ``chance`` in thousandths."""
+    """A need met by the teacher's best offer for it; ``worth`` in millionths, ``chance`` and ``aptness`` in thousandths."""
 
     worth: int
     need: str
@@ -21,6 +21,7 @@ class Met:
     level: int
     setting: str
     chance: int
+    aptness: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,7 @@ def teaching_of(direction: Taught, *, teacher: str, learner: str) -> Teaching:
         setting=best.setting,
         value=best.worth / MILLION,
         also=_also(second, adds=direction.second_adds) if second else None,
+        aptness=best.aptness / 1000,
     )
 
 
@@ -126,8 +128,9 @@ def _all_met(problem: Problem, teacher: int, learner: int) -> list[Met]:
 def _met(problem: Problem, need: int, offer: int, *, chance: int) -> Met:
     ask, skill = problem.need_ask[need], int(problem.offer_skill[offer])
     kind, priority = int(problem.ask_kind[ask]), int(problem.need_priority[need])
+    aptness = int(APTNESS[kind, skill])
     return Met(
-        worth=chance * int(APTNESS[kind, skill]) * (3 + priority) // 6,
+        worth=chance * aptness * (3 + priority) // 6,
         need=problem.near.needs[problem.ask_text[ask]],
         kind=KINDS[kind],
         priority=priority,
@@ -135,4 +138,5 @@ def _met(problem: Problem, need: int, offer: int, *, chance: int) -> Met:
         level=skill % LEVELS + 1,
         setting=SETTINGS[skill // LEVELS],
         chance=chance,
+        aptness=aptness,
     )

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.matching.engine import week
+from services.matching.engine.learning.curve import corrected
 from services.matching.engine.meaning.near import Near
 from services.matching.engine.model import (
     BOTH,
@@ -60,11 +61,12 @@ def in_order(people: Iterable[Person], *, seed: int) -> tuple[Person, ...]:
 
 
 def problem_of(snapshot: Snapshot, *, people: Sequence[Person], near: Near) -> Problem:
-    """The snapshot as arrays; ``people``: the snapshot's, ``in_order``.
+    """The snapshot as arrays; ``people``: the snapshot's, ``in_order``; chances as its correction, if it has one, makes them.
 
     ``near`` must know every text of the snapshot. Raises ``SnapshotRefused`` or ``RuleRefused`` for what makes no sense.
     """
     _check(snapshot)
+    near = corrected(near, snapshot.learned)
     monday = date.fromisoformat(snapshot.week)
     place = {person.id: number for number, person in enumerate(people)}
     codes = tuple(sorted({language.code for person in people for language in person.languages}))

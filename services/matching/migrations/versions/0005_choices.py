@@ -8,7 +8,7 @@ from sqlalchemy.dialects import postgresql as pg
 
 from chassis.migrations import protect
 
-revision = "0005_choices"
+revision = "0005"
 down_revision = "0004"
 
 

@@ -9,7 +9,7 @@ from sqlalchemy.dialects import postgresql as pg
 from chassis.migrations import protect
 
 revision = "0006"
-down_revision = "0005"
+down_revision = "0008"
 
 
 def upgrade() -> None:

@@ -1,0 +1,1 @@
+"""Private reads of matching: runs, and choices."""
