@@ -245,18 +245,20 @@ def improved(searcher: Searcher, plan: list[Group], *, size: int) -> list[Group]
     windows: list[tuple[set[int], list[Group]]] = []
     for person in outside:
         near = sorted(plan, key=lambda group: (-_fits(searcher, person, group), group.members))
-        windows.append(({person}, near[:WINDOW]))
+        windows += [({person}, near[at : at + WINDOW]) for at in range(0, min(len(near), MOST_WINDOWS), WINDOW)]
     poor = sorted(plan, key=lambda group: (group.value / len(group.members), group.members))
     windows += [(set(), [poor[at], *_nearest(searcher, poor[at], plan)]) for at in range(min(len(poor), MOST_WINDOWS))]
     for extra, few in windows:
-        if not all(group in plan for group in few):
+        if not all(group in plan for group in few) or extra & {person for group in plan for person in group.members}:
             continue  # an earlier window changed it
         taken = {person for group in plan if group not in few for person in group.members}
         people = sorted(({person for group in few for person in group.members} | extra) - taken)
         y = np.full(size, TAKEN, dtype=np.int64)
         y[people] = 0
         leads = np.flatnonzero(np.isin(searcher.circles.lead, people))
-        every = searcher.every(y, bonus=FIRST, valued=True, threshold=0, room=WINDOW_GROUPS, options=leads)
+        every = searcher.every(
+            y, bonus=FIRST, valued=True, threshold=0, room=WINDOW_GROUPS * (5 if extra else 1), options=leads
+        )
         if every is None or not every:
             continue
         better = _integer(every, size=size, valued=True, cover=0, bonus=FIRST)[0]
