@@ -314,7 +314,7 @@ class TestTold:
         ana = somebody("ana", offers=("sushi rolls",), needs=("chess",), zone="Europe/Berlin")
         ben = somebody("ben", offers=("chess openings",), needs=("sushi at home",))
         cleo = somebody("cleo", offers=(), needs=("sushi for guests",))
-        dan = somebody("dan", offers=("python",), needs=("sushi, quickly",), languages={"de": 6})
+        dan = somebody("dan", offers=("python",), needs=("sushi quickly",), languages={"de": 6})
         plan = planned(snapshot_of(ana, ben, cleo, dan, grouping=Grouping()))
         (group,) = plan.groups
         assert group.topic == "sushi rolls"
