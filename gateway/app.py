@@ -137,6 +137,7 @@ PROJECTIONS: dict[Projection, tuple[type[Event], ...]] = {
         matching.PairEnded,
     ),
     handlers.project_round_plans: (matching.RoundPlanned,),
+    handlers.project_group_plans: (matching.GroupsPlanned,),
     handlers.project_calibrations: (matching.CalibrationChanged,),
     handlers.project_agreements: (feedback.AgreementDrafted, feedback.AgreementSigned),
     handlers.project_agendas: (feedback.AgendaChanged,),

@@ -157,7 +157,7 @@ async def project_runs(facts: Sequence[RunFact], tx: Transaction) -> None:
             encode(fact.run),
         )
         for fact in facts
-        if fact.run.mode is matching.RunMode.WHOLE  # of rounds, the plan tells
+        if fact.run.mode is matching.RunMode.WHOLE  # of rounds and groups, the plan tells
     ]
     await store.save(tx, tables.runs, rows)
 
@@ -168,6 +168,14 @@ async def project_round_plans(facts: Sequence[matching.RoundPlanned], tx: Transa
         (fact.key, fact.version, fact.plan.cohort_id, fact.occurred_at, encode(fact.plan)) for fact in facts
     ]
     await store.save(tx, tables.round_plans, rows)
+
+
+async def project_group_plans(facts: Sequence[matching.GroupsPlanned], tx: Transaction) -> None:
+    """Plans of groups."""
+    rows: list[Row] = [
+        (fact.key, fact.version, fact.plan.cohort_id, fact.occurred_at, encode(fact.plan)) for fact in facts
+    ]
+    await store.save(tx, tables.group_plans, rows)
 
 
 async def project_calibrations(facts: Sequence[matching.CalibrationChanged], tx: Transaction) -> None:

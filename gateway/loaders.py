@@ -21,6 +21,7 @@ from contracts.matching import (
     CohortStatus,
     Enrolment,
     EnrolmentStatus,
+    GroupPlan,
     MatchRun,
     Pair,
     PairStatus,
@@ -34,6 +35,7 @@ from gateway import policy
 from gateway.policy import LEAST_AGGREGATE, CohortSight, PairSight
 from gateway.store import (
     cohorts as cohorts_store,
+    groups as groups_store,
     inbox as inbox_store,
     learning as learning_store,
     pairs as pairs_store,
@@ -46,6 +48,7 @@ from gateway.views import (
     CohortSeen,
     ConsentSeen,
     EnrolmentSeen,
+    GroupPlanSeen,
     OrganizationSeen,
     PairSeen,
     PersonSeen,
@@ -81,6 +84,8 @@ class Loaders:
         self.latest_runs = DataLoader(load_fn=self._latest_runs)
         self.round_plans = DataLoader(load_fn=self._round_plans)
         self.round_plans_of = DataLoader(load_fn=self._round_plans_of)
+        self.group_plans = DataLoader(load_fn=self._group_plans)
+        self.group_plans_of = DataLoader(load_fn=self._group_plans_of)
         self.calibrations = DataLoader(load_fn=self._calibrations)
         self.pairs = DataLoader(load_fn=self._pairs)
         self.agreements = DataLoader(load_fn=self._agreements)
@@ -333,6 +338,37 @@ class Loaders:
             for plan, at in found
             if (sight := sights.get(plan.cohort_id)) is not None
             and (sight is not CohortSight.PARTICIPANT or policy.own_schedule(self.viewer, plan))
+        ]
+
+    async def _group_plans(self, keys: list[UUID]) -> list[GroupPlanSeen | None]:
+        async with self._reading() as tx:
+            found = await groups_store.group_plans_by(tx, ids=keys)
+        return _aligned(keys, await self._seen_groups(found), lambda each: each.plan.plan_id)
+
+    async def _group_plans_of(self, cohort_ids: list[UUID]) -> list[list[GroupPlanSeen]]:
+        async with self._reading() as tx:
+            found = await groups_store.group_plans_by(tx, cohort_ids=cohort_ids)
+        seen = await self._seen_groups(found)
+        return [[each for each in seen if each.plan.cohort_id == key] for key in cohort_ids]
+
+    async def my_group_plans(self) -> list[GroupPlanSeen]:
+        """The published plans in which the viewer has a group, the latest first."""
+        if self.viewer.person_id is None:
+            return []
+        async with self._reading() as tx:
+            found = await groups_store.group_plans_of_person(tx, self.viewer.person_id)
+        return [each for each in await self._seen_groups(found) if policy.own_group(self.viewer, each.plan)]
+
+    async def _seen_groups(self, found: Sequence[tuple[GroupPlan, datetime]]) -> list[GroupPlanSeen]:
+        """Plans of cohorts that the viewer sees: organizers and operators all, people those in which they have a group."""
+        cohorts = {plan.cohort_id: None for plan, _ in found}
+        seen = await self.cohorts.load_many(list(cohorts))
+        sights = {each.cohort.cohort_id: each.sight for each in seen if each is not None}
+        return [
+            GroupPlanSeen(plan=plan, changed_at=at, sight=sight)
+            for plan, at in found
+            if (sight := sights.get(plan.cohort_id)) is not None
+            and (sight is not CohortSight.PARTICIPANT or policy.own_group(self.viewer, plan))
         ]
 
     async def _calibrations(self, keys: list[UUID]) -> list[CalibrationSeen | None]:

@@ -21,6 +21,8 @@ from contracts.matching import (
     CohortStatus,
     Direction,
     EnrolmentStatus,
+    Group,
+    GroupPlan,
     OrganizationResult,
     Pair,
     PairStatus,
@@ -192,6 +194,7 @@ COHORT: Mapping[str, frozenset[CohortSight]] = {
     "latest_run": _RUNNERS,
     "report": _RUNNERS,
     "round_plans": _ALL_COHORT,  # of each, see ROUND_PLAN
+    "group_plans": _ALL_COHORT,  # of each, see GROUP_PLAN
 }
 
 ROUND_PLAN: Mapping[str, frozenset[CohortSight]] = {
@@ -204,6 +207,28 @@ ROUND_PLAN: Mapping[str, frozenset[CohortSight]] = {
     "rounds": frozenset({CohortSight.ORGANIZER}),
     "value": _RUNNERS,
     "upper_bound": _RUNNERS,
+    "error": _RUNNERS,
+}
+
+GROUP_PLAN: Mapping[str, frozenset[CohortSight]] = {
+    "id": _ALL_COHORT,
+    "cohort": _ALL_COHORT,
+    "status": _ALL_COHORT,
+    "published": _ALL_COHORT,
+    "least": _ALL_COHORT,
+    "most": _ALL_COHORT,
+    "minutes": _ALL_COHORT,
+    "level": _ALL_COHORT,
+    "changed_at": _ALL_COHORT,
+    "my_group": _ALL_COHORT,  # one's own, see own_group
+    "unmatched": _ALL_COHORT,  # of the own organization, for its admins
+    "groups": frozenset(
+        {CohortSight.ORGANIZER}
+    ),  # people's words in them: for members and the own organization's admins
+    "value": _RUNNERS,
+    "upper_bound": _RUNNERS,
+    "unmatched_bound": _RUNNERS,
+    "exact": _RUNNERS,
     "error": _RUNNERS,
 }
 
@@ -442,6 +467,13 @@ def own_schedule(viewer: Actor, plan: RoundPlan) -> list[tuple[int, UUID | None]
         elif is_one_of(viewer, out):
             mine.append((number, None))
     return mine
+
+
+def own_group(viewer: Actor, plan: GroupPlan) -> Group | None:
+    """The group of a published plan in which the viewer is."""
+    if not plan.published:
+        return None
+    return next((each for each in plan.groups if is_one_of(viewer, [one.person_id for one in each.members])), None)
 
 
 def scrubbed(pair: Pair) -> Pair:

@@ -11,6 +11,7 @@ from contracts.matching import (
     Calibration,
     Cohort,
     Enrolment,
+    GroupPlan,
     MatchRun,
     OrganizationResult,
     Pair,
@@ -78,6 +79,15 @@ class RoundPlanSeen:
     """A plan of speed rounds, with when it last changed."""
 
     plan: RoundPlan
+    changed_at: datetime
+    sight: CohortSight
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupPlanSeen:
+    """A plan of groups, with when it last changed."""
+
+    plan: GroupPlan
     changed_at: datetime
     sight: CohortSight
 

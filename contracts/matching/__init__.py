@@ -1,7 +1,7 @@
 """Facts, commands and private reads of the matching service, by what they are about."""
 
 from contracts.base import Command, Event, Query
-from contracts.matching import choices, cohorts, learning, pairs, rounds, runs
+from contracts.matching import choices, cohorts, groups, learning, pairs, rounds, runs
 from contracts.matching.choices import (
     ExplainWhyNot as ExplainWhyNot,
     ListVetoes as ListVetoes,
@@ -23,7 +23,9 @@ from contracts.matching.cohorts import (
     AcceptPartnership as AcceptPartnership,
     AdvanceCohort as AdvanceCohort,
     BlockPerson as BlockPerson,
+    ChangeCapacity as ChangeCapacity,
     ChangeRules as ChangeRules,
+    ChangeSeats as ChangeSeats,
     Cohort as Cohort,
     CohortAdvanced as CohortAdvanced,
     CohortOpened as CohortOpened,
@@ -44,6 +46,14 @@ from contracts.matching.cohorts import (
     RuleSet as RuleSet,
     UnmatchedReason as UnmatchedReason,
     WithdrawEnrolment as WithdrawEnrolment,
+)
+from contracts.matching.groups import (
+    Group as Group,
+    GroupMember as GroupMember,
+    GroupPlan as GroupPlan,
+    GroupsPlanned as GroupsPlanned,
+    PlanGroups as PlanGroups,
+    PublishGroups as PublishGroups,
 )
 from contracts.matching.learning import (
     SHARED_CALIBRATION as SHARED_CALIBRATION,
@@ -129,6 +139,7 @@ FACTS: tuple[type[Event], ...] = (
     *runs.FACTS,
     *pairs.FACTS,
     *rounds.FACTS,
+    *groups.FACTS,
     *learning.FACTS,
 )
 COMMANDS: tuple[type[Command], ...] = (
@@ -137,6 +148,7 @@ COMMANDS: tuple[type[Command], ...] = (
     *pairs.COMMANDS,
     *rounds.COMMANDS,
     *choices.COMMANDS,
+    *groups.COMMANDS,
     *learning.COMMANDS,
 )
 QUERIES: tuple[type[Query], ...] = (

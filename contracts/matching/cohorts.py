@@ -232,6 +232,24 @@ class ChangeRules(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeCapacity(Command):
+    """By an admin of a partner: how many people the cohort takes (None: no limit). Who waits moves up at once; nobody loses a place."""
+
+    WIRE: ClassVar[str] = "viceversa.matching.change-capacity.v1"
+    cohort_id: UUID
+    capacity: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeSeats(Command):
+    """By an admin of a partner, for their own organization: how many of its people can take part (None: as many as the cohort has)."""
+
+    WIRE: ClassVar[str] = "viceversa.matching.change-seats.v1"
+    cohort_id: UUID
+    seats: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InvitePeople(Command):
     """By an admin: invite own people (all of the organization's active people when empty)."""
 
@@ -301,6 +319,8 @@ COMMANDS = (
     AcceptPartnership,
     AdvanceCohort,
     ChangeRules,
+    ChangeCapacity,
+    ChangeSeats,
     InvitePeople,
     Enrol,
     PauseEnrolment,

@@ -28,6 +28,7 @@ class RunMode(StrEnum):
 
     WHOLE = "whole"  # pairs for the cohort
     ROUNDS = "rounds"  # speed rounds, see RoundPlan
+    GROUPS = "groups"  # groups around a topic, see GroupPlan
 
 
 class Keep(StrEnum):
@@ -140,6 +141,9 @@ class MatchRun:
 
     ``so_far``: the best plan at the last moment that was told; of a cancelled run, how far it came. ``stopping``: an organizer wants
     the best plan so far. ``rule_prices``: of the rules that were priced, while there was time.
+
+    ``wave``: how often proposals of this cohort were published before this run was asked for, plus one; 0: of speed rounds and the
+    like, which are no waves, and of runs from before waves were counted.
     """
 
     run_id: UUID
@@ -169,6 +173,7 @@ class MatchRun:
     mode: RunMode = RunMode.WHOLE
     rounds: int = 0  # how many it plans
     plan_id: UUID | None = None  # what it plans
+    wave: int = 0
     calibration: CalibrationUsed | None = None
     so_far: PlanSoFar | None = None
     stopping: bool = False

@@ -34,6 +34,7 @@ from gateway.schema.fairness import (
     plan_so_far,
     rule_price,
 )
+from gateway.schema.groups import GroupPlan, group_plan
 from gateway.schema.learning import CalibrationUsed, calibration_used
 from gateway.schema.paging import After, Connection, First, Node, asked, connection
 from gateway.schema.people import Organization, Person, organization, person
@@ -220,6 +221,9 @@ class MatchRun(Node):
     snapshot_digest: str = strawberry.field(description="Same digest, same seed and same engine: the same pairs.")
     error: str = strawberry.field(description="Why it failed; empty when it did not.")
     published: bool = strawberry.field(description="Whether its drafts became proposals.")
+    wave: int | None = strawberry.field(
+        description="Which wave of the cohort it is, from 1: one more each time that proposals are published."
+    )
     simulated: bool = strawberry.field(
         description="Whether it is a what-if that changes nothing; a simulation that was adopted is none any more."
     )
@@ -301,6 +305,7 @@ def match_run(seen: RunSeen) -> MatchRun:
         snapshot_digest=state.snapshot_digest,
         error=state.error,
         published=state.published,
+        wave=state.wave or None,
         simulated=state.simulated,
         rules=rule_set(state.rules) if state.rules else None,
         keep=state.keep,
@@ -444,6 +449,13 @@ class Cohort(Node):
     async def round_plans(self, info: Info) -> list[RoundPlan]:
         found = await info.context.loaders.round_plans_of.load(self.state.cohort.cohort_id)
         return [round_plan(each) for each in found]
+
+    @field(
+        "Its plans of groups, the latest first: all for organizers and operators, for people those published in which they have a group."
+    )
+    async def group_plans(self, info: Info) -> list[GroupPlan]:
+        found = await info.context.loaders.group_plans_of.load(self.state.cohort.cohort_id)
+        return [group_plan(each) for each in found]
 
     @field("How it goes, from the latest completed run on. For organizers and operators.")
     async def report(self, info: Info) -> CohortReport | None:

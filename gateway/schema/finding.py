@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from uuid import UUID
 
-from gateway.schema import cohorts, inbox, learning, pairs, people, rounds, sessions
+from gateway.schema import cohorts, groups, inbox, learning, pairs, people, rounds, sessions
 from gateway.schema.context import Info
 from gateway.schema.paging import Node
 
@@ -37,6 +37,11 @@ async def _run(info: Info, key: UUID) -> Node | None:
 async def _round_plan(info: Info, key: UUID) -> Node | None:
     seen = await info.context.loaders.round_plans.load(key)
     return rounds.round_plan(seen) if seen else None
+
+
+async def _group_plan(info: Info, key: UUID) -> Node | None:
+    seen = await info.context.loaders.group_plans.load(key)
+    return groups.group_plan(seen) if seen else None
 
 
 async def _calibration(info: Info, key: UUID) -> Node | None:
@@ -86,6 +91,7 @@ FINDERS: Mapping[str, Callable[[Info, UUID], Awaitable[Node | None]]] = {
     "runs": _run,
     "pairs": _pair,
     "round_plans": _round_plan,
+    "group_plans": _group_plan,
     "calibrations": _calibration,
     "agreements": _agreement,
     "agendas": _agenda,

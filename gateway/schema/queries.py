@@ -12,12 +12,14 @@ from contracts import feedback as feedback_contract, matching as matching_contra
 from contracts.base import Query as PrivateRead
 from contracts.errors import Refusal as ContractRefusal
 from contracts.matching import CohortStatus
+from gateway import policy
 from gateway.platform import OwnerAway
 from gateway.schema import (
     choices as choice_types,
     cohorts as cohort_types,
     comparing,
     fairness as fairness_types,
+    groups as group_types,
     imports,
     inbox as inbox_types,
     learning as learning_types,
@@ -258,6 +260,17 @@ class Query:
     async def round_plan(self, info: Info, id: Id) -> round_types.RoundPlan | None:  # noqa: A002
         seen = await info.context.loaders.round_plans.load(the_id(id, path="id"))
         return round_types.round_plan(seen) if seen else None
+
+    @field("A plan of groups: for organizers of its cohort, operators, and, once published, the people in it.")
+    async def group_plan(self, info: Info, id: Id) -> group_types.GroupPlan | None:  # noqa: A002
+        seen = await info.context.loaders.group_plans.load(the_id(id, path="id"))
+        return group_types.group_plan(seen) if seen else None
+
+    @field("The groups that the viewer is in, as published, the latest plan first. By the person.")
+    async def my_groups(self, info: Info) -> list[group_types.Group]:
+        found = await info.context.loaders.my_group_plans()
+        mine = [policy.own_group(info.context.viewer, each.plan) for each in found]
+        return [group_types.group(each, info) for each in mine if each is not None]
 
     @field(
         "What released feedback taught, of an organization or among those that share; null before anything was reported. For admins of "

@@ -30,6 +30,7 @@ _NODES = (
     tables.introductions,
     tables.notifications,
     tables.round_plans,
+    tables.group_plans,
     tables.calibrations,
 )
 _TOPICS: dict[str, tuple[sa.Table, ...]] = {
@@ -41,6 +42,7 @@ _TOPICS: dict[str, tuple[sa.Table, ...]] = {
         tables.runs,
         tables.pairs,
         tables.round_plans,
+        tables.group_plans,
         tables.calibrations,
     ),
     feedback.TOPIC: (

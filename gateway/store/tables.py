@@ -191,6 +191,12 @@ preferences = _table(
     _key("person_id"),
     sa.Index("preferences_by_person", "person_id"),
 )
+group_plans = _table(
+    "group_plans",
+    _key("cohort_id"),
+    _moment("changed_at"),
+    sa.Index("group_plans_by_cohort", "cohort_id", "changed_at"),
+)
 round_plans = _table(
     "round_plans",
     _key("cohort_id"),

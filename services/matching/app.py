@@ -13,7 +13,9 @@ from contracts.matching import (
     AskQuestion,
     BlockPerson,
     CancelMatching,
+    ChangeCapacity,
     ChangeRules,
+    ChangeSeats,
     CheckRules,
     CompareRuns,
     DeclinePair,
@@ -26,7 +28,9 @@ from contracts.matching import (
     ListVetoes,
     PauseEnrolment,
     PinPair,
+    PlanGroups,
     PlanRounds,
+    PublishGroups,
     PublishProposals,
     RankPeople,
     ReadPassedOver,
@@ -54,7 +58,14 @@ from contracts.profiles import (
     ProfileUpdated,
 )
 from services.matching.commands.choices import rank_people, veto_pair, withdraw_veto
-from services.matching.commands.cohorts import accept_partnership, advance_cohort, change_rules, draft_cohort
+from services.matching.commands.cohorts import (
+    accept_partnership,
+    advance_cohort,
+    change_capacity,
+    change_rules,
+    change_seats,
+    draft_cohort,
+)
 from services.matching.commands.enrolments import (
     block_person,
     enrol,
@@ -64,6 +75,7 @@ from services.matching.commands.enrolments import (
     resume_enrolment,
     withdraw_enrolment,
 )
+from services.matching.commands.groups import plan_groups, publish_groups
 from services.matching.commands.learning import refit_calibration, share_feedback, use_calibration
 from services.matching.commands.pairs import (
     accept_pair,
@@ -106,6 +118,8 @@ app = build(
         AcceptPartnership: accept_partnership,
         AdvanceCohort: advance_cohort,
         ChangeRules: change_rules,
+        ChangeCapacity: change_capacity,
+        ChangeSeats: change_seats,
         InvitePeople: invite_people,
         Enrol: enrol,
         PauseEnrolment: pause_enrolment,
@@ -128,6 +142,8 @@ app = build(
         EndPair: end_pair,
         PlanRounds: plan_rounds,
         ReplanRounds: replan_rounds,
+        PlanGroups: plan_groups,
+        PublishGroups: publish_groups,
         RankPeople: rank_people,
         VetoPair: veto_pair,
         WithdrawVeto: withdraw_veto,

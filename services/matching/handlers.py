@@ -15,8 +15,8 @@ from contracts.profiles import (
     Purpose,
 )
 from services.matching import store
-from services.matching.commands.departures import admit_waiting, lock_pairs_and_seats, pause_everywhere
-from services.matching.domain import candidates, enrolments, learning, pairs, rounds
+from services.matching.commands.departures import admit_again, admit_waiting, lock_pairs_and_seats, pause_everywhere
+from services.matching.domain import candidates, enrolments, groups, learning, pairs, rounds
 from services.matching.domain.authority import people_of
 from services.matching.domain.kept import Aggregate, Kept
 
@@ -28,21 +28,22 @@ async def remember_organization(fact: OrganizationRegistered | OrganizationUpdat
 
 
 async def refresh_candidate(fact: ProfileUpdated, tx: Transaction) -> list[Event]:
-    """Keep what matching reads of the newest profile; whoever left their organization pauses everywhere."""
+    """Keep what matching reads of the newest profile; whoever left their organization pauses everywhere, and whoever came back is
+    admitted where a place was passed over them."""
     newer = await store.save_candidate(tx, candidates.candidate_of(fact.profile), version=fact.version)
     if newer and not fact.profile.active:
         return await pause_everywhere(tx, fact.profile.person_id)
-    return []
+    return await admit_again(tx, fact.profile.person_id) if newer else []
 
 
 async def heed_consent(fact: ConsentChanged, tx: Transaction) -> list[Event]:
-    """Whoever takes back the consent to being matched pauses everywhere, at once."""
+    """Whoever takes back the consent to being matched pauses everywhere, at once; whoever gives it gets the place that waits."""
     if fact.consent.purpose is not Purpose.MATCHING:
         return []
     newer = await store.save_consent(tx, fact.consent, version=fact.version)
     if newer and not candidates.allows_matching(fact.consent, now=tx.now):
         return await pause_everywhere(tx, fact.consent.person_id)
-    return []
+    return await admit_again(tx, fact.consent.person_id) if newer else []
 
 
 async def heed_learning_consent(fact: ConsentChanged, tx: Transaction) -> list[Event]:
@@ -80,6 +81,7 @@ async def forget_person(fact: ProfileErased, tx: Transaction) -> list[Event]:
     every_pair = await store.pairs_of_people(tx, [person_id], lock=False)
     live = {kept.state.cohort_id for kept in await store.enrolments_of_person(tx, person_id, statuses=enrolments.LIVE)}
     live |= await store.cohorts_with_rounds_of(tx, person_id)
+    live |= await store.cohorts_with_groups_of(tx, person_id)
     facts: list[Event] = []
     for cohort_id in sorted(live | {kept.state.cohort_id for kept in every_pair}):
         cohort = await store.load_cohort(tx, cohort_id, lock=True)
@@ -90,6 +92,8 @@ async def forget_person(fact: ProfileErased, tx: Transaction) -> list[Event]:
             changes.insert(0, enrolments.withdraw(enrolment, now=tx.now, by=None))
         planned = await store.round_plans_of(tx, cohort_id, person_id=person_id)
         changes += [rounds.forget(kept, person_id=person_id, now=tx.now) for kept in planned]
+        grouped = await store.group_plans_of(tx, cohort_id, person_id=person_id)
+        changes += [groups.forget(kept, person_id=person_id, now=tx.now) for kept in grouped]
         facts += await store.save(tx, changes)
         if cohort is not None:
             facts += await admit_waiting(tx, cohort)

@@ -284,6 +284,8 @@ class Ledger:
                 kind, key, name = matching.MatchingProgressed, state.run_id, "run"
             case matching.RoundPlan():
                 kind, key, name = matching.RoundPlanned, state.plan_id, "plan"
+            case matching.GroupPlan():
+                kind, key, name = matching.GroupsPlanned, state.plan_id, "plan"
             case matching.Calibration():
                 kind, key, name = matching.CalibrationChanged, state.calibration_id, "calibration"
             case Pair():

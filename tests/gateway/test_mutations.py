@@ -122,6 +122,17 @@ class TestReadingYourWrites:
             id=drafted["id"],
         )
         assert mine["cohort"] == {"myEnrolment": {"status": place["status"]}, "enrolments": None}
+        wanted = "... on Cohort { capacity partners { seats } }"
+        for name, given, capacity, seats in (
+            ("changeCapacity", {"capacity": 5}, 5, None),
+            ("changeSeats", {"seats": 4}, 5, 4),
+            ("changeCapacity", {}, None, 4),
+        ):
+            kind = name[0].upper() + name[1:]
+            changed = await house.do(name, kind, wanted, house.admin, cohortId=drafted["id"], **given)
+            assert changed == {"__typename": "Cohort", "capacity": capacity, "partners": [{"seats": seats}]}, name
+            refused = await house.do(name, kind, "", house.person("ada"), cohortId=drafted["id"], **given)
+            assert refused["__typename"] == "NotFound"
 
     async def test_counts_its_facts(self, house: House) -> None:
         data = await house.client.ask("{ platform { mode factsPerTopic { topic facts } } }", house.operator)

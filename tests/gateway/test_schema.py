@@ -108,6 +108,7 @@ def snake(name: str) -> str:
         ("Cohort", policy.COHORT),
         ("Organization", policy.ORGANIZATION),
         ("RoundPlan", policy.ROUND_PLAN),
+        ("GroupPlan", policy.GROUP_PLAN),
         ("Calibration", policy.CALIBRATION),
     ],
 )

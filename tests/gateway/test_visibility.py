@@ -14,14 +14,22 @@ from contracts.base import Actor, Event
 from contracts.feedback import FeedbackStatus, IntroductionAdvanced, IntroductionStatus
 from contracts.matching import (
     Calibration,
+    Direction,
     EnrolmentStatus,
+    Group,
+    GroupMember,
+    GroupPlan,
+    GroupsPlanned,
     MatchRun,
     PairStatus,
     RoundPlan,
     RunStatus,
+    Term,
+    Unmatched,
+    UnmatchedReason,
     calibration_id_of,
 )
-from contracts.profiles import Consent, Organization, ProposedField, Purpose
+from contracts.profiles import Consent, Organization, Profile, ProposedField, Purpose
 from gateway.app import app
 from gateway.schema import sdl
 from tests.conftest import ServiceDatabase
@@ -376,6 +384,100 @@ class TestIntroduction:
         assert names["Dan"] is None
 
 
+def a_group_plan(world: World, *, published: bool = True) -> GroupPlan:
+    """A group that Ada leads, for Ben and Dan; Cleo and Eve are in none."""
+
+    def learning(who: Profile) -> GroupMember:
+        learns = Direction(
+            teacher_id=world.ada.person_id,
+            learner_id=who.person_id,
+            need=f"need secret of {who.display_name}",
+            need_kind="EXPLAIN",
+            offer="offer secret of Ada",
+            similarity=0.9,
+            priority=3,
+            level=4,
+            value=0.8,
+        )
+        return GroupMember(person_id=who.person_id, organization_id=who.organization_id, gives=False, learns=learns)
+
+    leader = GroupMember(person_id=world.ada.person_id, organization_id=world.north.organization_id, gives=True)
+    group = Group(
+        topic="offer secret of Ada",
+        members=(leader, learning(world.ben), learning(world.dan)),
+        value=1.5,
+        terms=(Term(name="learned", amount=1.5, detail="What the topic is worth"),),
+        language="en",
+        language_level=5,
+        shared_minutes=120,
+        shared_windows=("Mon 14:00–16:00 UTC",),
+        others=("Nobody else needs this topic.",),
+        wordings=(("pl", ("Nikt inny nie potrzebuje tego tematu.",)),),
+    )
+    out = Unmatched(
+        person_id=world.cleo.person_id,
+        organization_id=world.north.organization_id,
+        reason=UnmatchedReason.NO_SHARED_TIME,
+        why=("No time.",),
+    )
+    return GroupPlan(
+        plan_id=uuid4(),
+        cohort_id=world.cohort.cohort_id,
+        least=3,
+        most=6,
+        minutes=60,
+        level=3,
+        groups=(group,),
+        unmatched=(out,),
+        value=1.5,
+        upper_bound=1.5,
+        published=published,
+    )
+
+
+class TestGroups:
+    SEEN = """groupPlan(id: $id) { value upperBound groups { topic others(locale: "pl") } unmatched { reason why }
+        myGroup { topic sharedWindows members { leads gives person { displayName } learns { need offer } } } }
+        myGroups { topic } cohort(id: $cohort) { groupPlans { id } }"""
+
+    async def seen(self, client: Client, world: World, plan: GroupPlan, who: Profile | str) -> Any:
+        organization = world.north if who in {"north", world.ada, world.cleo} else world.south
+        subject = organization.admins[0] if isinstance(who, str) else who.subject
+        query = f"query($id: ID!, $cohort: ID!) {{ {self.SEEN} }}"
+        token = client.token(organization, subject)
+        return await client.ask(query, token, id=str(plan.plan_id), cohort=str(plan.cohort_id))
+
+    async def test_are_seen_by_organizers_and_once_published_by_their_members(self, client: Client, tell: Any) -> None:
+        world = a_world(PairStatus.ACTIVE)
+        draft = a_group_plan(world, published=False)
+        await tell(*world.facts(), *world.ledger.of(draft))
+        none: dict[str, Any] = {"groupPlan": None, "myGroups": [], "cohort": {"groupPlans": []}}
+        for who in (world.ada, world.ben, world.cleo):
+            assert await self.seen(client, world, draft, who) == none
+        north = (await self.seen(client, world, draft, "north"))["groupPlan"]
+        south = (await self.seen(client, world, draft, "south"))["groupPlan"]
+        polish = ["Nikt inny nie potrzebuje tego tematu."]
+        assert north["groups"] == [{"topic": "offer secret of Ada", "others": polish}]
+        assert south["groups"] == [{"topic": None, "others": polish}]
+        assert (north["value"], north["myGroup"]) == (1.5, None)
+        assert (north["unmatched"], south["unmatched"]) == ([{"reason": "NO_SHARED_TIME", "why": ["No time."]}], [])
+        await tell(*world.ledger.of(replace(draft, published=True)))
+        assert await self.seen(client, world, draft, world.cleo) == none
+        mine = await self.seen(client, world, draft, world.ben)
+        assert mine["cohort"] == {"groupPlans": [{"id": str(draft.plan_id)}]}
+        assert mine["myGroups"] == [{"topic": "offer secret of Ada"}]
+        plan = mine["groupPlan"]
+        assert (plan["groups"], plan["value"], plan["upperBound"], plan["unmatched"]) == (None, None, None, [])
+        group = plan["myGroup"]
+        assert (group["topic"], group["sharedWindows"]) == ("offer secret of Ada", ["Mon 14:00–16:00 UTC"])
+        assert [(each["leads"], each["gives"], each["learns"]) for each in group["members"]] == [
+            (True, True, None),
+            (False, False, {"need": "need secret of Ben", "offer": "offer secret of Ada"}),
+            (False, False, {"need": "need secret of Dan", "offer": "offer secret of Ada"}),
+        ]
+        assert [each["person"] and each["person"]["displayName"] for each in group["members"]] == ["Ada", "Ben", "Dan"]
+
+
 # ── canaries ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -411,14 +513,20 @@ class TestCanaries:
         meeting = a_session(world.pair)
         two = world.pair.members[0].person_id, world.pair.members[1].person_id
         rounds = RoundPlan(plan_id=uuid4(), cohort_id=world.pair.cohort_id, rounds=((two,),))
+        groups = a_group_plan(world)
         learned = Calibration(
             calibration_id=calibration_id_of(world.north.organization_id),
             organization_id=world.north.organization_id,
             organizations=(world.north.organization_id,),
         )
-        facts = [*world.facts(), *of_the_pair(world), *world.ledger.of(note, pulse, meeting, rounds, learned)]
+        facts = [*world.facts(), *of_the_pair(world), *world.ledger.of(note, pulse, meeting, rounds, learned, groups)]
         await tell(*facts)
-        ids = {(fact.key, kind) for fact in facts for state, kind in STATES.items() if hasattr(fact, state)}
+        ids = {
+            (fact.key, "GroupPlan" if isinstance(fact, GroupsPlanned) else kind)
+            for fact in facts
+            for state, kind in STATES.items()
+            if hasattr(fact, state)
+        }
         assert {kind for _, kind in ids} >= set(CRAWLS) - {"Introduction"}
         viewers = {
             "zoe": (world.far, world.zoe.subject),

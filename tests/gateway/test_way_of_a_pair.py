@@ -78,6 +78,7 @@ class TestTheWayOfAPair:
         cohort_id = await self.opened(house, token)
         await self.chosen(house, cohort_id, token, ids)
         await self.met_in_rounds(house, cohort_id, token)
+        await self.met_in_groups(house, cohort_id, token)
         pair_id = await self.matched(house, cohort_id, token)
         await self.accepted(house, pair_id, token)
         await self.signed(house, pair_id, token)
@@ -248,6 +249,37 @@ class TestTheWayOfAPair:
         assert again == {"__typename": "RoundPlan", "id": asked["id"], "status": "QUEUED"}
         await eventually(planned, describe="the rounds are planned anew", within=60, every=0.2)
 
+    async def met_in_groups(self, house: House, cohort_id: str, token: dict[str, str]) -> None:
+        refused = await house.do("planGroups", "PlanGroups", "", token["ada"], cohortId=cohort_id)
+        assert refused["__typename"] == "NotFound"
+        small = await house.do("planGroups", "PlanGroups", "", house.admin, cohortId=cohort_id, least=2)
+        assert small["__typename"] == "InvalidInput"
+        seen = "id status published least most minutes level cohort { id }"
+        asked = await house.do(
+            "planGroups", "PlanGroups", f"... on GroupPlan {{ {seen} }}", house.admin, cohortId=cohort_id, most=4
+        )
+        assert (asked["published"], asked["least"], asked["most"], asked["minutes"]) == (False, 3, 4, 60), asked
+        assert asked["cohort"] == {"id": cohort_id}
+
+        async def planned() -> Any:
+            found = await house.client.ask(
+                'query($id: ID!) { groupPlan(id: $id) { status groups { topic } value unmatched { reason why(locale: "pl") } } }',
+                house.admin,
+                id=asked["id"],
+            )
+            assert found["groupPlan"]["status"] != "FAILED", found
+            return found["groupPlan"] if found["groupPlan"]["status"] == "COMPLETED" else None
+
+        plan = await eventually(planned, describe="the groups are planned", within=60, every=0.2)
+        assert (plan["groups"], plan["value"], len(plan["unmatched"])) == ([], 0, 2)  # two people are no group
+        assert all(each["why"] for each in plan["unmatched"])
+        nothing = await house.do("publishGroups", "PublishGroups", "", house.admin, planId=asked["id"])
+        assert nothing["__typename"] == "Conflict"
+        mine = "query($id: ID!) { myGroups { topic } cohort(id: $id) { groupPlans { id } latestRun { id } } }"
+        for of, plans in ((house.admin, [{"id": asked["id"]}]), (token["ada"], [])):
+            found = await house.client.ask(mine, of, id=cohort_id)
+            assert found == {"myGroups": [], "cohort": {"groupPlans": plans, "latestRun": None}}
+
     async def matched(self, house: House, cohort_id: str, token: dict[str, str]) -> str:
         closed = await house.do(
             "advanceCohort",
@@ -261,12 +293,12 @@ class TestTheWayOfAPair:
         run = await house.do(
             "requestMatching",
             "RequestMatching",
-            "... on MatchRun { id status keep moved cohort { id } }",
+            "... on MatchRun { id status keep moved wave cohort { id } }",
             house.admin,
             cohortId=cohort_id,
             keep="LOCKED",
         )
-        assert (run["cohort"], run["keep"], run["moved"]) == ({"id": cohort_id}, "LOCKED", 0), run
+        assert (run["cohort"], run["keep"], run["moved"], run["wave"]) == ({"id": cohort_id}, "LOCKED", 0, 1), run
 
         async def completed() -> Any:
             found = await house.client.ask(

@@ -1,6 +1,7 @@
 """Enrolments: places, seats, the waiting list."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -10,8 +11,8 @@ from hypothesis import settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from contracts.errors import Refusal
-from contracts.matching import Cohort, CohortStatus, Enrolment, EnrolmentRole, EnrolmentStatus, Partner
-from services.matching.domain import enrolments
+from contracts.matching import Cohort, CohortAdvanced, CohortStatus, Enrolment, EnrolmentRole, EnrolmentStatus, Partner
+from services.matching.domain import cohorts, enrolments
 from services.matching.domain.enrolments import HOLDS_A_PLACE, Occupancy
 from services.matching.domain.kept import Kept
 
@@ -44,6 +45,7 @@ class Registration(RuleBasedStateMachine):
     @initialize(capacity=st.sampled_from((None, 2, 4)), seats=st.sampled_from((None, 1, 2)))
     def open(self, capacity: int | None, seats: int | None) -> None:
         self.cohort = a_cohort(capacity=capacity, seats=seats)
+        self.absent: set[UUID] = set()  # may not be matched at present
         self.kept: dict[UUID, Kept[Enrolment]] = {}
 
     def held(self) -> Counter[UUID]:
@@ -59,11 +61,31 @@ class Registration(RuleBasedStateMachine):
         self.kept[kept.state.person_id] = kept
 
     def fill(self) -> None:
-        for kept in enrolments.admit_waiting(self.cohort, waiting=self.waiting(), held=self.held(), now=NOW):
+        before = sorted(self.waiting(), key=lambda kept: kept.state.waiting_position or 0)
+        moved = enrolments.admit_waiting(
+            self.cohort, waiting=self.waiting(), held=self.held(), absent=self.absent, now=NOW
+        )
+        for kept in moved:
             self.keep(kept)
+        self.nobody_was_overtaken([kept.state.person_id for kept in before])
+
+    def nobody_was_overtaken(self, line: list[UUID]) -> None:
+        """Whoever was admitted stood before everybody of the same organization who waits on; and of another one too, unless there the
+        seats are all taken. The others keep their order."""
+        waiting = [person for person in line if self.kept[person].state.status is EnrolmentStatus.WAITLISTED]
+        for at, person in enumerate(line):
+            if person not in waiting:
+                for earlier in set(line[:at]) & set(waiting) - self.absent:
+                    assert PEOPLE[earlier] != PEOPLE[person]
+                    seats = self.cohort.partners[0].seats if PEOPLE[earlier] == RED else None
+                    assert seats is not None
+                    assert self.held()[RED] >= seats
+        assert waiting == sorted(waiting, key=lambda person: self.kept[person].state.waiting_position or 0)
 
     @rule(person=st.sampled_from(sorted(PEOPLE)))
     def enrol(self, person: UUID) -> None:
+        if person in self.absent:
+            return
         try:
             enrolled = enrolments.enrol(
                 self.cohort,
@@ -80,6 +102,37 @@ class Registration(RuleBasedStateMachine):
             assert status in enrolments.ENROLLED | {EnrolmentStatus.REMOVED}
             return
         self.keep(enrolled)
+
+    @rule(person=st.sampled_from(sorted(PEOPLE)))
+    def leave_for_a_while(self, person: UUID) -> None:
+        self.absent.add(person)
+
+    @rule(person=st.sampled_from(sorted(PEOPLE)))
+    def come_back(self, person: UUID) -> None:
+        self.absent.discard(person)
+        self.fill()
+
+    @rule(capacity=st.sampled_from((None, 1, 2, 3, 5)))
+    def change_capacity(self, capacity: int | None) -> None:
+        self.change(
+            lambda kept: cohorts.change_capacity(
+                kept, capacity=capacity, held=sum(self.held().values()), now=NOW, by=None
+            )
+        )
+
+    @rule(seats=st.sampled_from((None, 0, 1, 3)))
+    def change_seats(self, seats: int | None) -> None:
+        held = self.held()[RED]
+        self.change(
+            lambda kept: cohorts.change_seats(kept, organization_id=RED, seats=seats, held=held, now=NOW, by=None)
+        )
+
+    def change(self, step: Callable[[Kept[Cohort]], Kept[Cohort]]) -> None:
+        try:
+            self.cohort = step(Kept(state=self.cohort, told_as=CohortAdvanced, changed_at=NOW)).state
+        except Refusal:
+            return
+        self.fill()
 
     @rule(person=st.sampled_from(sorted(PEOPLE)), step=st.sampled_from(("pause", "resume", "withdraw", "remove")))
     def step(self, person: UUID, step: str) -> None:
@@ -106,6 +159,8 @@ class Registration(RuleBasedStateMachine):
         if hasattr(self, "kept"):
             held = self.held()
             for kept in self.waiting():
+                if kept.state.person_id in self.absent:
+                    continue
                 full = self.cohort.capacity is not None and sum(held.values()) >= self.cohort.capacity
                 seats = self.cohort.partners[0].seats if kept.state.organization_id == RED else None
                 assert full or (seats is not None and held[RED] >= seats)

@@ -44,6 +44,7 @@ from contracts.matching import (
 from contracts.profiles import Need, Offer, ProfileErased
 from services.matching import store
 from services.matching.engine.frozen import proof_bytes
+from services.matching.engine.groups import plan_groups
 from services.matching.engine.match import match
 from services.matching.engine.model import RulesContradict, Snapshot
 from services.matching.engine.rounds import plan_rounds
@@ -98,6 +99,9 @@ def at_hand(monkeypatch: pytest.MonkeyPatch) -> Compute:
         near = near_from(needs, offers, chance=1000 * by_last_word(needs, offers))
         stages: list[tuple[str, float]] = []
         try:
+            if snapshot.grouping is not None:
+                yield Line(groups=plan_groups(snapshot, near, seed=order.seed))
+                return
             if snapshot.rounds:
                 yield Line(rounds=plan_rounds(snapshot, near, seed=order.seed))
                 return

@@ -13,6 +13,7 @@ from gateway.schema.describing import mutation
 from gateway.schema.mutations.carrying import CommandInput
 from gateway.schema.mutations.choices import ChoiceMutations
 from gateway.schema.mutations.feedback import FeedbackMutations
+from gateway.schema.mutations.groups import GroupMutations
 from gateway.schema.mutations.learning import LearningMutations
 from gateway.schema.mutations.matching import MatchingMutations
 from gateway.schema.mutations.notifications import NotificationsMutations
@@ -53,6 +54,7 @@ class Mutation(
     NotificationsMutations,
     RoundMutations,
     ChoiceMutations,
+    GroupMutations,
     LearningMutations,
 ):
     @mutation("Move the platform's one clock forward, so that deadlines pass. Embedded mode only; by an operator.")

@@ -126,6 +126,21 @@ class ChangeRulesInput(CohortInput):
     rules: RuleSetInput = strawberry.field(description="The rules.")
 
 
+@strawberry.input(description="How many people a cohort takes.")
+class ChangeCapacityInput(CohortInput):
+    capacity: int | None = strawberry.field(
+        default=None, description="How many; left out: no limit. Never fewer than have a place already."
+    )
+
+
+@strawberry.input(description="How many people of the viewer's own organization a cohort takes.")
+class ChangeSeatsInput(CohortInput):
+    seats: int | None = strawberry.field(
+        default=None,
+        description="How many; left out: as many as the cohort has. Never fewer than have a place already.",
+    )
+
+
 @strawberry.input(description="People to invite.")
 class InvitePeopleInput(CohortInput):
     people: list[strawberry.ID] | None = strawberry.field(
@@ -252,6 +267,16 @@ class MatchingMutations:
     @mutation("Replace a cohort's rules, before REVIEW; contradictions are refused. By an admin of a partner.")
     async def change_rules(self, info: Info, given: Given[ChangeRulesInput]) -> results.CohortPayload:
         return await carry_out(info, given, contract.ChangeRules, results.read_cohort)
+
+    @mutation("Change how many people a cohort takes; who waits moves up at once. By an admin of a partner.")
+    async def change_capacity(self, info: Info, given: Given[ChangeCapacityInput]) -> results.CohortPayload:
+        return await carry_out(info, given, contract.ChangeCapacity, results.read_cohort)
+
+    @mutation(
+        "Change how many people of the own organization a cohort takes; who waits moves up at once. By its admin."
+    )
+    async def change_seats(self, info: Info, given: Given[ChangeSeatsInput]) -> results.CohortPayload:
+        return await carry_out(info, given, contract.ChangeSeats, results.read_cohort)
 
     @mutation("Invite own people into a cohort. By an admin.")
     async def invite_people(self, info: Info, given: Given[InvitePeopleInput]) -> results.InvitationPayload:

@@ -8,12 +8,14 @@ from contracts.errors import NotAllowed
 from contracts.matching import (
     AcceptPartnership,
     AdvanceCohort,
+    ChangeCapacity,
     ChangeRules,
+    ChangeSeats,
     CohortStatus,
     DraftCohort,
 )
 from services.matching import store
-from services.matching.commands.departures import end_for_everybody
+from services.matching.commands.departures import admit_waiting, end_for_everybody
 from services.matching.domain import cohorts, enrolments
 from services.matching.domain.authority import no_cohort, partner_of
 
@@ -62,7 +64,7 @@ async def advance_cohort(command: AdvanceCohort, tx: Transaction) -> list[Event]
     advanced = cohorts.advance(
         kept,
         to=command.to,
-        published=await store.has_published_run(tx, command.cohort_id),
+        published=await store.published_runs(tx, command.cohort_id) > 0,
         now=tx.now,
         by=command.actor.person_id,
     )
@@ -88,3 +90,32 @@ async def change_rules(command: ChangeRules, tx: Transaction) -> list[Event]:
         by=command.actor.person_id,
     )
     return await store.save(tx, [changed])
+
+
+async def change_capacity(command: ChangeCapacity, tx: Transaction) -> list[Event]:
+    """By an admin of a partner; whoever waits moves into the new places at once."""
+    kept = await store.load_cohort(tx, command.cohort_id, lock=True)
+    partner_of(kept.state if kept else None, actor=command.actor)
+    assert kept is not None
+    occupancy = await store.occupancy_of(tx, command.cohort_id)
+    changed = cohorts.change_capacity(
+        kept, capacity=command.capacity, held=occupancy.total, now=tx.now, by=command.actor.person_id
+    )
+    return [*await store.save(tx, [changed]), *await admit_waiting(tx, changed)]
+
+
+async def change_seats(command: ChangeSeats, tx: Transaction) -> list[Event]:
+    """By an admin of a partner, for their own organization; whoever waits moves into the new places at once."""
+    kept = await store.load_cohort(tx, command.cohort_id, lock=True)
+    organization_id = partner_of(kept.state if kept else None, actor=command.actor)
+    assert kept is not None
+    occupancy = await store.occupancy_of(tx, command.cohort_id)
+    changed = cohorts.change_seats(
+        kept,
+        organization_id=organization_id,
+        seats=command.seats,
+        held=occupancy.held.get(organization_id, 0),
+        now=tx.now,
+        by=command.actor.person_id,
+    )
+    return [*await store.save(tx, [changed]), *await admit_waiting(tx, changed)]

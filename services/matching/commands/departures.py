@@ -79,8 +79,21 @@ async def admit_waiting(tx: Transaction, cohort: Kept[Cohort]) -> list[Event]:
     if not occupancy.waiting:
         return []
     waiting = await store.waiting_list(tx, cohort.state.cohort_id)
-    admitted = enrolments.admit_waiting(cohort.state, waiting=waiting, held=occupancy.held, now=tx.now)
+    async with store.seeing_all(tx):  # whoever frees a place sees nobody's consent, and learns of none
+        absent = await store.unavailable(tx, cohort.state.cohort_id, now=tx.now)
+    admitted = enrolments.admit_waiting(cohort.state, waiting=waiting, held=occupancy.held, absent=absent, now=tx.now)
     return await store.save(tx, admitted)
+
+
+async def admit_again(tx: Transaction, person_id: UUID) -> list[Event]:
+    """Somebody may be matched again: places that were passed over them are theirs, in every cohort in which they wait."""
+    facts: list[Event] = []
+    waiting = await store.enrolments_of_person(tx, person_id, statuses={EnrolmentStatus.WAITLISTED})
+    for cohort_id in sorted({kept.state.cohort_id for kept in waiting}):
+        cohort = await store.load_cohort(tx, cohort_id, lock=True)
+        if cohort is not None:
+            facts += await admit_waiting(tx, cohort)
+    return facts
 
 
 async def end_for_everybody(tx: Transaction, cohort: Kept[Cohort], *, by: UUID | None) -> list[Kept[Aggregate]]:

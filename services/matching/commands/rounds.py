@@ -8,7 +8,7 @@ from chassis.database import Transaction
 from contracts.base import Event
 from contracts.matching import EnrolmentStatus, PlanRounds, ReplanRounds, RunStatus
 from services.matching import store
-from services.matching.domain import rounds
+from services.matching.domain import groups, rounds
 from services.matching.domain.authority import partner_of
 from services.matching.domain.kept import Aggregate, Kept
 
@@ -59,6 +59,11 @@ async def replan_rounds(command: ReplanRounds, tx: Transaction) -> list[Event]:
 async def stopped_plan(
     tx: Transaction, plan_id: UUID | None, *, to: RunStatus, error: str = "", by: UUID | None = None
 ) -> list[Kept[Aggregate]]:
-    """The plan of a run that failed or was cancelled; nothing for any other run."""
-    plan = None if plan_id is None else await store.load_round_plan(tx, plan_id, lock=True)
-    return [] if plan is None else [rounds.stop(plan, to=to, error=error, now=tx.now, by=by)]
+    """The plan of rounds or of groups whose run failed or was cancelled; nothing for any other run."""
+    if plan_id is None:
+        return []
+    plan = await store.load_round_plan(tx, plan_id, lock=True)
+    if plan is not None:
+        return [rounds.stop(plan, to=to, error=error, now=tx.now, by=by)]
+    grouped = await store.load_group_plan(tx, plan_id, lock=True)
+    return [] if grouped is None else [groups.stop(grouped, to=to, error=error, now=tx.now, by=by)]

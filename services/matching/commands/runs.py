@@ -50,11 +50,14 @@ async def request_matching(command: RequestMatching, tx: Transaction) -> list[Ev
     by = command.actor.person_id
     matching = cohorts.begin_matching(kept, now=tx.now, by=by)
     admitted = await store.enrolments_of_cohort(tx, command.cohort_id, statuses={EnrolmentStatus.ADMITTED})
+    free = await store.free_places(tx, command.cohort_id)
     run = runs.request(
         kept.state,
         run_id=command.run_id,
         seed=command.seed,
         admitted=len(admitted),
+        free=sum(free.get(kept.state.person_id, 0) > 0 for kept in admitted),
+        published=await store.published_runs(tx, command.cohort_id),
         now=tx.now,
         by=by,
         keep=command.keep,

@@ -85,7 +85,10 @@ async def adopt_run(command: AdoptRun, tx: Transaction) -> list[Event]:
         now=tx.now,
     )
     result = drafts.result_of(plan, pairs=drafted, organizations=present)
-    changes: list[Kept[Aggregate]] = [*drafted, simulations.adopt(run, result=result, now=tx.now, by=by), adopting]
+    adopted = simulations.adopt(
+        run, result=result, published=await store.published_runs(tx, cohort_id), now=tx.now, by=by
+    )
+    changes: list[Kept[Aggregate]] = [*drafted, adopted, adopting]
     return await store.save(tx, changes)
 
 

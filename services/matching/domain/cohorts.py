@@ -22,6 +22,7 @@ from services.matching.domain.authority import no_cohort
 from services.matching.domain.kept import Kept, changed
 
 MOST_ANSWER_HOURS = 24 * 60
+FEWEST_PLACES = 2
 
 _NEXT: dict[CohortStatus, tuple[CohortStatus, ...]] = {
     CohortStatus.OPEN: (CohortStatus.CLOSED,),
@@ -55,6 +56,10 @@ class AlreadyAccepted(Conflict):
 
 class WindowHasPassed(TooLate):
     """Registration would close before it opens."""
+
+
+class TooFewPlaces(Conflict):
+    """More people have a place than there would be."""
 
 
 class NotNow(Conflict):
@@ -175,6 +180,41 @@ def change_rules(
     return changed(kept, to=replace(kept.state, rules=following), told_as=CohortAdvanced, at=now, by=by)
 
 
+def change_capacity(
+    kept: Kept[Cohort], *, capacity: int | None, held: int, now: datetime, by: UUID | None
+) -> Kept[Cohort]:
+    """The cohort takes so many people from now on (None: no limit). ``held``: places that people have, of whom nobody goes."""
+    _require_changeable(kept.state)
+    if capacity is not None and capacity < FEWEST_PLACES:
+        raise CohortIsWrong(
+            "A cohort has room for two at least.",
+            remedy="Give 2 or more, or none for no limit.",
+            problems=(Problem("capacity", "A cohort has room for two at least.", str(capacity), "Give 2 or more."),),
+        )
+    _require_room_for(held, capacity)
+    return changed(kept, to=replace(kept.state, capacity=capacity), told_as=CohortAdvanced, at=now, by=by)
+
+
+def change_seats(
+    kept: Kept[Cohort], *, organization_id: UUID, seats: int | None, held: int, now: datetime, by: UUID | None
+) -> Kept[Cohort]:
+    """So many people of this partner can take part (None: as many as the cohort has). ``held``: places that its people have."""
+    partner_in(kept.state, organization_id=organization_id)
+    _require_changeable(kept.state)
+    if seats is not None and seats < 1:
+        raise CohortIsWrong(
+            "A partner needs at least one seat.",
+            remedy="Give a positive number of seats, or none for no limit.",
+            problems=(Problem("seats", "Seats are a positive number.", str(seats), "Give 1 or more."),),
+        )
+    _require_room_for(held, seats)
+    partners = tuple(
+        replace(partner, seats=seats) if partner.organization_id == organization_id else partner
+        for partner in kept.state.partners
+    )
+    return changed(kept, to=replace(kept.state, partners=partners), told_as=CohortAdvanced, at=now, by=by)
+
+
 def begin_matching(kept: Kept[Cohort], *, now: datetime, by: UUID | None) -> Kept[Cohort]:
     """To MATCHING, from where a run may start."""
     status = kept.state.status
@@ -216,6 +256,22 @@ def partner_in(cohort: Cohort, *, organization_id: UUID | None) -> Partner:
         if partner.organization_id == organization_id:
             return partner
     raise no_cohort()
+
+
+def _require_changeable(cohort: Cohort) -> None:
+    if cohort.status in _FINISHED or cohort.status is CohortStatus.WRAP_UP:
+        raise NotNow(
+            f"This cohort is {cohort.status.value}: nobody joins it any more.",
+            remedy="Give the next edition as many places as it needs.",
+        )
+
+
+def _require_room_for(held: int, places: int | None) -> None:
+    if places is not None and places < held:
+        raise TooFewPlaces(
+            f"{held} people have a place already.",
+            remedy=f"Choose {held} or more; or remove people first.",
+        )
 
 
 def _opened(kept: Kept[Cohort], *, now: datetime, by: UUID | None) -> list[Kept[Cohort]]:
@@ -263,7 +319,7 @@ def _problems(cohort: Cohort, *, organization_id: UUID, known: Collection[UUID])
             str(cohort.answer_hours),
             f"Give 1 to {MOST_ANSWER_HOURS}.",
         )
-    if cohort.capacity is not None and cohort.capacity < 2:
+    if cohort.capacity is not None and cohort.capacity < FEWEST_PLACES:
         yield Problem(
             "capacity", "A cohort has room for two at least.", str(cohort.capacity), "Give 2 or more, or none."
         )

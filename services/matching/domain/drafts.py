@@ -252,10 +252,11 @@ def _moved(pairs: Collection[Pair], *, here: Collection[UUID]) -> set[UUID]:
 
 def directions_of(planned: model.PlannedPair) -> tuple[Direction, ...]:
     """What each teaches the other."""
-    return tuple(_direction(teaching) for teaching in planned.directions)
+    return tuple(direction_of(teaching) for teaching in planned.directions)
 
 
-def _direction(teaching: model.Teaching) -> Direction:
+def direction_of(teaching: model.Teaching) -> Direction:
+    """As it is told and stored."""
     return Direction(
         teacher_id=UUID(teaching.teacher),
         learner_id=UUID(teaching.learner),

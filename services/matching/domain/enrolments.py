@@ -207,9 +207,15 @@ def remove(kept: Kept[Enrolment] | None, *, now: datetime, by: UUID | None) -> K
 
 
 def admit_waiting(
-    cohort: Cohort, *, waiting: Sequence[Kept[Enrolment]], held: Mapping[UUID, int], now: datetime
+    cohort: Cohort,
+    *,
+    waiting: Sequence[Kept[Enrolment]],
+    held: Mapping[UUID, int],
+    absent: Collection[UUID] = (),
+    now: datetime,
 ) -> list[Kept[Enrolment]]:
-    """Freed places go down the waiting list, past people whose organization has no seat left; the others move up."""
+    """Freed places go down the waiting list, past people whose organization has no seat left and past the ``absent``, who may not
+    be matched at present: they keep their turn, and the others move up."""
     if cohort.status not in _STILL_MATCHED:
         return []
     counts = Counter(held)
@@ -217,7 +223,8 @@ def admit_waiting(
     position = 0
     for kept in sorted(waiting, key=_position):
         person = kept.state
-        if _has_room(cohort, organization_id=person.organization_id, held=counts):
+        room = _has_room(cohort, organization_id=person.organization_id, held=counts)
+        if room and person.person_id not in absent:
             counts[person.organization_id] += 1
             state = replace(person, status=EnrolmentStatus.ADMITTED, waiting_position=None)
         else:

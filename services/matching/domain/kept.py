@@ -9,9 +9,9 @@ from typing import Generic, TypeAlias, TypeVar, cast
 from uuid import UUID
 
 from contracts.base import Event
-from contracts.matching import Calibration, Cohort, Enrolment, MatchRun, Pair, RoundPlan
+from contracts.matching import Calibration, Cohort, Enrolment, GroupPlan, MatchRun, Pair, RoundPlan
 
-Aggregate: TypeAlias = Cohort | Enrolment | MatchRun | Pair | RoundPlan
+Aggregate: TypeAlias = Cohort | Enrolment | MatchRun | Pair | RoundPlan | GroupPlan
 """What belongs to a cohort."""
 Told: TypeAlias = Aggregate | Calibration
 State_co = TypeVar("State_co", bound=Told, covariant=True)
@@ -67,7 +67,7 @@ def identity(state: Told) -> tuple[UUID, str]:
             return state.run_id, "run"
         case Pair():
             return state.pair_id, "pair"
-        case RoundPlan():
+        case RoundPlan() | GroupPlan():
             return state.plan_id, "plan"
         case Calibration():
             return state.calibration_id, "calibration"

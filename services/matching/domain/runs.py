@@ -34,6 +34,8 @@ FEWEST_PEOPLE = 2
 LONGEST_ERROR = 2_000
 LARGEST_SEED = 2**63
 
+_PLANNED = {RunMode.ROUNDS: "speed rounds", RunMode.GROUPS: "groups"}
+
 UNFINISHED = {RunStatus.QUEUED, RunStatus.RUNNING}
 
 
@@ -98,17 +100,25 @@ def request(
     run_id: UUID,
     seed: int,
     admitted: int,
+    free: int | None = None,
+    published: int | None = None,
     now: datetime,
     by: UUID | None,
     keep: Keep = Keep.NONE,
 ) -> Kept[MatchRun]:
-    """A queued run over the admitted people."""
+    """A queued run over the admitted people. ``free``: how many of them have a free place (None: it asks for none). ``published``: how
+    often proposals of this cohort went out before, so that this run is of the next wave (None: it is of no wave)."""
     if abs(seed) >= LARGEST_SEED:
         raise SeedIsTooLarge("The seed is too large.", remedy=f"Choose a number below {LARGEST_SEED}.")
     if admitted < FEWEST_PEOPLE:
         raise NobodyToMatch(
             f"Only {admitted} admitted people are in this cohort.",
             remedy="Invite people, and wait until they enrolled.",
+        )
+    if free is not None and free < FEWEST_PEOPLE:
+        raise NobodyToMatch(
+            f"Only {free} of the {admitted} admitted people have a free place.",
+            remedy="Wait until somebody enrols or loses a partner; or let people take more pairs at once.",
         )
     return Kept(
         state=MatchRun(
@@ -117,6 +127,7 @@ def request(
             status=RunStatus.QUEUED,
             stage="waiting for a worker",
             keep=keep,
+            wave=0 if published is None else published + 1,
         ),
         told_as=MatchingRequested,
         changed_at=now,
@@ -201,7 +212,9 @@ def publish(
     if run.simulated:
         raise NothingToPublish("This run is a simulation.", remedy="Adopt it first; its pairs are the cohort's then.")
     if run.mode is not RunMode.WHOLE:
-        raise NothingToPublish("This run planned speed rounds.", remedy="Publish a run that matched the cohort.")
+        raise NothingToPublish(
+            f"This run planned {_PLANNED[run.mode]}.", remedy="Publish a run that matched the cohort."
+        )
     if run.published:
         raise NothingToPublish("The proposals of this run are published.", remedy="Request matching for another wave.")
     if run.status is not RunStatus.COMPLETED or cohort.status is not CohortStatus.REVIEW:

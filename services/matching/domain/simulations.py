@@ -98,6 +98,7 @@ def simulate(
             simulated=True,
             base_run_id=_base(base),  # a simulation upon a simulation sees what both saw
             rules=replace(rules, version=cohort.rules.version + 1),
+            wave=base.wave,
         ),
         told_as=MatchingRequested,
         changed_at=now,
@@ -139,8 +140,8 @@ def standing(plan: model.Plan, *, material: Material) -> model.Plan:
     return replace(plan, pairs=tuple(sorted(kept, key=lambda pair: (pair.first, pair.second))))
 
 
-def adopt(kept: Kept[MatchRun], *, result: Result, now: datetime, by: UUID | None) -> Kept[MatchRun]:
-    """A run like any other from now on, with what is left of its plan."""
+def adopt(kept: Kept[MatchRun], *, result: Result, published: int, now: datetime, by: UUID | None) -> Kept[MatchRun]:
+    """A run like any other from now on, with what is left of its plan. ``published``: waves of the cohort so far."""
     state = replace(
         kept.state,
         simulated=False,
@@ -149,6 +150,7 @@ def adopt(kept: Kept[MatchRun], *, result: Result, now: datetime, by: UUID | Non
         value=result.value,
         unmatched=result.unmatched,
         exact=kept.state.exact and result.pairs == kept.state.pairs,
+        wave=published + 1,
     )
     return changed(kept, to=state, told_as=MatchingCompleted, at=now, by=by)
 

@@ -16,6 +16,8 @@ BOTH = "both"
 NONE, LOCKED, STICKY = "none", "locked", "sticky"
 """What a run keeps of the couples that are now."""
 
+SMALLEST_GROUP, LARGEST_GROUP = 3, 6
+
 DIVERSITY_FACETS = ("industry", "function", "education", "region")
 
 NO_LEGAL_PARTNER = "no_legal_partner"
@@ -120,6 +122,16 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Grouping:
+    """Groups to plan: of how many people, sharing how many minutes a week at least, led by offers of which level on (1 to 5)."""
+
+    least: int = SMALLEST_GROUP
+    most: int = LARGEST_GROUP
+    minutes: int = 60
+    level: int = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Learned:
     """A correction of chances that feedback taught (``learning/curve``): which, and what becomes of the chances at its knots.
 
@@ -154,6 +166,7 @@ class Snapshot:
     organization_floor: float = 0.0  # the share of their best that every organization gets at least
     wishes: tuple[Wish, ...] = ()  # what people ranked, of those who are here
     ranking: float = 0.0  # what two first choices of each other are worth to the planner, see ``scoring/wishes``
+    grouping: Grouping | None = None  # groups are planned, and no pairs
     learned: Learned | None = None  # what feedback changes; None: nothing
 
 
@@ -373,6 +386,53 @@ class Rounds:
     engine: str = ""
     meaning: str = ""
     learned: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupMember:
+    """Somebody in a group. ``learns``: what they get out of it, and from whom; None for one who gives and learns nothing there.
+    ``windows``: the time that all share, on this person's clock."""
+
+    person: str
+    gives: bool
+    learns: Teaching | None = None
+    windows: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedGroup:
+    """A group around a topic, which is an offer of the first member, who leads; the others by ids. ``value`` is the sum of its terms.
+
+    ``level``: of the weakest speaker, 1 (A1) to 6 (C2). ``others``: how it stands with everybody else who needs the topic.
+    """
+
+    topic: str
+    members: tuple[GroupMember, ...]
+    value: float
+    terms: tuple[Term, ...]
+    language: str
+    level: int
+    shared_minutes: int
+    shared_windows: tuple[str, ...]
+    others: tuple[Phrase, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Groups:
+    """Disjoint groups, the most valuable first, and who is in none.
+
+    No plan of groups that leaves as few people out is worth more than ``upper_bound``; none leaves fewer out than ``unmatched_bound``.
+    Both are about ALL possible groups. ``exact``: both are met.
+    """
+
+    groups: tuple[PlannedGroup, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+    value: float = 0.0
+    upper_bound: float | None = None
+    unmatched_bound: int | None = None
+    exact: bool = False
+    engine: str = ""
+    meaning: str = ""
 
 
 class Cancelled(Exception):

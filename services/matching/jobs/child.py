@@ -51,6 +51,7 @@ def main() -> None:
 
 def _plan(order: Order, tell: Tell, stop: threading.Event) -> None:
     from services.matching.engine.frozen import near_bytes, near_from, proof_bytes
+    from services.matching.engine.groups import plan_groups
     from services.matching.engine.match import match
     from services.matching.engine.meaning import near_texts
     from services.matching.engine.prices import price_rules
@@ -69,6 +70,9 @@ def _plan(order: Order, tell: Tell, stop: threading.Event) -> None:
 
     telling = _Telling(tell)
     on_progress = telling.stage
+    if snapshot.grouping is not None:
+        tell(Line(groups=plan_groups(snapshot, near, seed=order.seed, on_progress=on_progress)))
+        return
     if snapshot.rounds:
         tell(Line(rounds=plan_rounds(snapshot, near, seed=order.seed, on_progress=on_progress)))
         return

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from services.matching.engine.model import Plan, Rounds, RuleCost, Snapshot, SoFar
+from services.matching.engine.model import Groups, Plan, Rounds, RuleCost, Snapshot, SoFar
 
 LENGTH = 8  # bytes, big-endian
 LIGHT, FULL, SERVER = "light", "full", "server"
@@ -49,7 +49,7 @@ class Order:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
     """One thing said: how far it is with the best plan so far, new vectors, the near texts, the plan with its proof and the prices of
-    its rules or the rounds, or a refusal."""
+    its rules, the rounds or the groups, or a refusal."""
 
     stage: str = ""
     done: float = 0.0
@@ -60,6 +60,7 @@ class Line:
     rounds: Rounds | None = None
     so_far: SoFar | None = None
     prices: tuple[RuleCost, ...] = ()
+    groups: Groups | None = None
     refused: str = ""
     finished: bool = False
 

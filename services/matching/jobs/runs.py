@@ -32,12 +32,13 @@ from contracts.matching import (
 )
 from services.matching import store
 from services.matching.commands.rounds import stopped_plan
-from services.matching.domain import cohorts, drafts, learning, rounds, runs
+from services.matching.domain import cohorts, drafts, groups, learning, rounds, runs
 from services.matching.domain.freeze import freeze, under
 from services.matching.domain.kept import Aggregate, Kept
-from services.matching.engine.model import Learned, Plan, Rounds, RuleCost, Snapshot
+from services.matching.engine.model import Groups, Learned, Plan, Rounds, RuleCost, Snapshot
 from services.matching.jobs.compute import EngineDied, EngineFailed, EngineRefused, compute
 from services.matching.jobs.frames import Line, Meaning, Order, texts_of
+from services.matching.jobs.groups import record_groups
 from services.matching.jobs.meaning import meaning_of, stopping_within
 from services.matching.jobs.rounds import record_rounds
 from services.matching.store import Claimed, Frozen
@@ -97,13 +98,15 @@ async def take_one(running: Running, *, pace: Pace, meaning: Meaning) -> bool:
             raise EngineFailed(f"given up after {MOST_ATTEMPTS} attempts, each of which ended without a result")
         order = replace(await _order(running, claimed, meaning=meaning), seconds=seconds_of(running.settings))
         said = await _computed(running, claimed, order, pace=pace)
-        plan = None if said is None else said.plan or said.rounds
+        plan = None if said is None else said.plan or said.rounds or said.groups
         if said is None or plan is None:
             async with running.begin() as tx:
                 await store.give_back(tx, claimed)
             return True
         if isinstance(plan, Rounds):
             await record_rounds(running, claimed, plan, seconds=time.perf_counter() - started)
+        elif isinstance(plan, Groups):
+            await record_groups(running, claimed, plan, seconds=time.perf_counter() - started)
         else:
             await _record(running, claimed, plan, prices=said.prices, started=started)
     except (EngineRefused, EngineFailed) as error:
@@ -136,6 +139,12 @@ async def _order(running: Running, claimed: Claimed, *, meaning: Meaning) -> Ord
                 snapshot = rounds.frozen(
                     cohort.state, plan=plan.state, rounds=run.state.rounds, material=material, now=tx.now
                 )
+            elif run.state.mode is RunMode.GROUPS:
+                material = await store.material_for(tx, cohort.state, now=tx.now)
+                grouped = await store.load_group_plan(tx, run.state.plan_id or run_id)
+                if grouped is None:
+                    raise ClaimLost
+                snapshot = groups.frozen(cohort.state, plan=grouped.state, material=material, now=tx.now)
             else:
                 material = await store.material_for(tx, cohort.state, now=tx.now)
                 snapshot = freeze(cohort.state, material=material, now=tx.now, keep=run.state.keep)
@@ -175,7 +184,7 @@ async def _seen_by_base(run: MatchRun, tx: Transaction) -> tuple[Snapshot, bytes
 
 
 async def _computed(running: Running, claimed: Claimed, order: Order, *, pace: Pace) -> Line | None:
-    """The line with the plan, or the rounds; None when the service stops first."""
+    """The line with the plan, the rounds or the groups; None when the service stops first."""
     run_id = claimed.run.state.run_id
     stop = asyncio.Event()
 
@@ -198,7 +207,7 @@ async def _computed(running: Running, claimed: Claimed, order: Order, *, pace: P
                             run, stage=line.stage, done=line.done, so_far=drafts.so_far_of(line.so_far), now=tx.now
                         )
                         await running.record(tx, await store.save(tx, [told]))
-                if line.plan is not None or line.rounds is not None:
+                if line.plan or line.rounds or line.groups:
                     return line
         raise EngineFailed("the computing process ended without a plan")
 

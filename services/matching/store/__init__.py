@@ -38,6 +38,7 @@ from services.matching.store.enrolments import (
     occupancy_of,
     waiting_list,
 )
+from services.matching.store.groups import cohorts_with_groups_of, group_plans_of, load_group_plan
 from services.matching.store.learning import (
     agreed_to_learning,
     calibrations,
@@ -52,7 +53,7 @@ from services.matching.store.learning import (
     save_learning_consent,
     save_report,
 )
-from services.matching.store.material import material_for
+from services.matching.store.material import free_places, material_for, unavailable
 from services.matching.store.pairs import due_proposals, load_pair, pairs_of_cohort, pairs_of_people, pairs_of_run
 from services.matching.store.rounds import cohorts_with_rounds_of, load_round_plan, round_plans_of
 from services.matching.store.runs import (
@@ -62,7 +63,6 @@ from services.matching.store.runs import (
     claim_run,
     extend_claim,
     give_back,
-    has_published_run,
     is_stopping,
     latest_proven,
     latest_published,
@@ -72,6 +72,7 @@ from services.matching.store.runs import (
     load_snapshot,
     lock_claimed,
     plan_is_kept,
+    published_runs,
     save_near,
     save_plan,
     save_proof,
@@ -106,6 +107,7 @@ __all__ = [
     "block_exists",
     "calibrations",
     "claim_run",
+    "cohorts_with_groups_of",
     "cohorts_with_rounds_of",
     "current_facts",
     "drop_ranking",
@@ -120,8 +122,9 @@ __all__ = [
     "forget_person",
     "forget_reports",
     "forget_vectors",
+    "free_places",
     "give_back",
-    "has_published_run",
+    "group_plans_of",
     "is_stopping",
     "known_organizations",
     "lapsed_consents",
@@ -133,6 +136,7 @@ __all__ = [
     "load_cohort",
     "load_consent",
     "load_enrolment",
+    "load_group_plan",
     "load_pair",
     "load_plan",
     "load_round_plan",
@@ -151,6 +155,7 @@ __all__ = [
     "pairs_of_run",
     "partner_organizations_of",
     "plan_is_kept",
+    "published_runs",
     "ranking_of",
     "rankings_by",
     "reports_of",
@@ -170,6 +175,7 @@ __all__ = [
     "save_vectors",
     "seed_of",
     "seeing_all",
+    "unavailable",
     "understood_by",
     "unfinished_runs",
     "unread_candidates",

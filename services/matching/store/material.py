@@ -25,7 +25,7 @@ from services.matching.store.pairs import pairs_of_cohort
 async def material_for(tx: Transaction, cohort: Cohort, *, now: datetime) -> Material:
     """The admitted people who may be matched, and what is between them."""
     admitted = await enrolments_of_cohort(tx, cohort.cohort_id, statuses={EnrolmentStatus.ADMITTED})
-    people = {kept.state.person_id for kept in admitted} - await _unavailable(tx, cohort.cohort_id, now=now)
+    people = {kept.state.person_id for kept in admitted} - await unavailable(tx, cohort.cohort_id, now=now)
     pairs = [kept.state for kept in await pairs_of_cohort(tx, cohort.cohort_id)]
     candidates = tables.candidate
     rows = await tx.connection.execute(
@@ -40,7 +40,7 @@ async def material_for(tx: Transaction, cohort: Cohort, *, now: datetime) -> Mat
     return Material(
         enrolments=tuple(kept.state for kept in admitted if kept.state.person_id in people),
         candidates={candidate.person_id: candidate for candidate in known},
-        free=await _free_places(tx, cohort.cohort_id),
+        free=await free_places(tx, cohort.cohort_id),
         managers={row.person_id: row.manager_id for row in managers},
         met=await _met(tx, cohort, people=people) if cohort.series else (),
         blocked=tuple((min(two), max(two)) for two in await block_exists(tx, people)),
@@ -54,7 +54,7 @@ async def material_for(tx: Transaction, cohort: Cohort, *, now: datetime) -> Mat
     )
 
 
-async def _unavailable(tx: Transaction, cohort_id: UUID, *, now: datetime) -> set[UUID]:
+async def unavailable(tx: Transaction, cohort_id: UUID, *, now: datetime) -> set[UUID]:
     """People of the cohort who are inactive, erased, or took their consent back."""
     enrolment, candidate, consent = tables.enrolment, tables.candidate, tables.consent
     rows = await tx.connection.execute(
@@ -77,7 +77,7 @@ async def _unavailable(tx: Transaction, cohort_id: UUID, *, now: datetime) -> se
     return set(rows.scalars())
 
 
-async def _free_places(tx: Transaction, cohort_id: UUID) -> dict[UUID, int]:
+async def free_places(tx: Transaction, cohort_id: UUID) -> dict[UUID, int]:
     """Capacity less pairs and open proposals."""
     seat, pair = tables.seat, tables.pair
     waiting = (

@@ -76,12 +76,12 @@ async def unfinished_runs(tx: Transaction, cohort_id: UUID) -> list[Kept[MatchRu
     return all_from(await tx.connection.execute(locked(statement, True)), MatchRun)
 
 
-async def has_published_run(tx: Transaction, cohort_id: UUID) -> bool:
-    """Whether the proposals of any run of this cohort were published."""
-    published = sa.select(
-        sa.exists().where(_run.c.cohort_id == cohort_id, _run.c.state["published"].as_boolean().is_(sa.true()))
+async def published_runs(tx: Transaction, cohort_id: UUID) -> int:
+    """How many runs of this cohort had their proposals published: its waves so far."""
+    published = sa.select(sa.func.count()).where(
+        _run.c.cohort_id == cohort_id, _run.c.state["published"].as_boolean().is_(sa.true())
     )
-    return bool(await tx.connection.scalar(published))
+    return int(await tx.connection.scalar(published) or 0)
 
 
 async def latest_published(tx: Transaction, cohort_id: UUID) -> UUID | None:

@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from chassis.database import Transaction
 from contracts.base import Event
-from contracts.matching import Cohort, Enrolment, MatchRun, Pair, PairStatus, RoundPlan
+from contracts.matching import Cohort, Enrolment, GroupPlan, MatchRun, Pair, PairStatus, RoundPlan
 from services.matching.domain.authority import people_of
 from services.matching.domain.cohorts import CohortExists, next_move_at
 from services.matching.domain.enrolments import HOLDS_A_PLACE
@@ -57,6 +57,7 @@ _TABLES: dict[type[Any], sa.Table] = {
     Enrolment: tables.enrolment,
     Pair: tables.pair,
     RoundPlan: tables.round_plan,
+    GroupPlan: tables.group_plan,
 }
 
 
@@ -111,7 +112,7 @@ def _row(kept: Kept[Aggregate], partners: Mapping[UUID, list[UUID]]) -> dict[str
                 "expires_at": state.expires_at,
                 "pinned": state.pinned,
             }
-        case RoundPlan():
+        case RoundPlan() | GroupPlan():
             row |= {"plan_id": state.plan_id}
     return row
 

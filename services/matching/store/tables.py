@@ -178,6 +178,15 @@ veto = sa.Table(
     _time("vetoed_at", nullable=False),
 )
 
+group_plan = sa.Table(
+    "group_plan",
+    metadata,
+    _uuid("plan_id", primary_key=True),
+    _uuid("cohort_id", nullable=False),
+    *_kept(),
+    sa.Index("group_plan_cohort", "cohort_id"),
+)
+
 round_plan = sa.Table(
     "round_plan",
     metadata,

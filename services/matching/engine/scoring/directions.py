@@ -98,6 +98,16 @@ def _also(second: Met, *, adds: int) -> Also:
     )
 
 
+def met_by(problem: Problem, need: int, offer: int) -> Met | None:
+    """How one offer meets one need (places in the problem); None where the texts are not near."""
+    near, text = problem.near, problem.ask_text[problem.need_ask[need]]
+    row = slice(near.starts[text], near.starts[text + 1])
+    at = near.offers_at[row].searchsorted(problem.offer_text[offer])
+    if at == row.stop - row.start or near.offers_at[row][at] != problem.offer_text[offer]:
+        return None
+    return _met(problem, need, offer, chance=int(near.chance[row][at]))
+
+
 def _all_met(problem: Problem, teacher: int, learner: int) -> list[Met]:
     """For every need of the learner the teacher's best offer; ties go to the earlier text."""
     near, found = problem.near, []

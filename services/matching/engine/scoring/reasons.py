@@ -48,7 +48,7 @@ def reason_for(u: int, *, problem: Problem, people: Sequence[Person], index: Inv
     if person.away:
         return LeftOut(person=person.id, reason=model.OUT_OF_OFFICE, why=(phrase("away"),))
     if not is_complete(person):
-        why = phrase("incomplete", missing=",".join(_missing(person)))
+        why = phrase("incomplete", missing=",".join(missing(person)))
         return LeftOut(person=person.id, reason=model.INCOMPLETE_PROFILE, why=(why,))
     size = problem.size
     everybody, me = np.arange(size), np.full(size, u)
@@ -164,7 +164,8 @@ def _may_meet(problem: Problem, u: int) -> NDArray[np.bool_]:
     return (problem.gives & bool(problem.receives[u])) | (problem.receives & bool(problem.gives[u]))
 
 
-def _missing(person: Person) -> list[str]:
+def missing(person: Person) -> list[str]:
+    """What an incomplete profile lacks."""
     topics = {
         GIVES: bool(person.offers),
         RECEIVES: bool(person.needs),

@@ -170,6 +170,76 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "The rules leave nobody, and no single one of them is the cause.",
         "Reguły nie pozostawiają nikogo, a przyczyną nie jest żadna z nich z osobna.",
     ),
+    # groups around a topic
+    "group_learned": (
+        "What the topic is worth to those who need it: {people}",
+        "Ile temat jest wart dla tych, którzy go potrzebują: {people}",
+    ),
+    "group_back": (
+        "What the one who leads learns from somebody in the group",
+        "Czego osoba prowadząca uczy się od kogoś z grupy",
+    ),
+    "group_difference": (
+        "How different they are, any two of them in the mean",
+        "Jak bardzo się różnią, średnio każde dwie osoby",
+    ),
+    "group_time": (
+        "All are free together for {minutes} min a week; three hours cost nothing",
+        "Wszyscy są wolni razem przez {minutes} min w tygodniu; trzy godziny nie kosztują nic",
+    ),
+    "group_preferred": (
+        "Some of them the cohort would rather not put together",
+        "Niektórych osób edycja wolałaby nie łączyć",
+    ),
+    "group_others_rules": (
+        "A rule keeps {people} who need this topic apart from somebody in the group.",
+        "Reguła nie pozwala połączyć z kimś z grupy: {people} z tą samą potrzebą.",
+    ),
+    "group_others_language": (
+        "The group's language is not spoken well enough by {people} who need this topic.",
+        "Języka grupy nie zna wystarczająco dobrze: {people} z tą samą potrzebą.",
+    ),
+    "group_others_time": (
+        "There is not enough time that all share with {people} who need this topic.",
+        "Za mało wspólnego czasu ze wszystkimi ma: {people} z tą samą potrzebą.",
+    ),
+    "group_others_elsewhere": (
+        "In other groups: {people} who need this topic.",
+        "W innych grupach: {people} z tą samą potrzebą.",
+    ),
+    "group_others_full": (
+        "The group is full for {people} more who need this topic.",
+        "Grupa jest pełna; z tą samą potrzebą zostaje jeszcze: {people}.",
+    ),
+    "group_others_less": (
+        "The plan would be worth less with {people} more who need this topic.",
+        "Plan byłby wart mniej, gdyby dołączyć jeszcze: {people} z tą samą potrzebą.",
+    ),
+    "group_nobody_else": ("Nobody else needs this topic.", "Nikt inny nie potrzebuje tego tematu."),
+    "group_fell": (
+        "Somebody of the group left, or may not be with somebody in it any more: groups have to be planned anew.",
+        "Ktoś z grupy odszedł albo nie może już być z kimś z niej: grupy trzeba zaplanować od nowa.",
+    ),
+    "group_places": (
+        "There are possible groups, and others needed each of their places more.",
+        "Są możliwe grupy, ale każde z ich miejsc było bardziej potrzebne innym.",
+    ),
+    "group_no_time": (
+        "No group with a topic for you is free together for {minutes} min a week: more free time would help.",
+        "Żadna grupa z tematem dla ciebie nie jest wolna razem przez {minutes} min w tygodniu: pomogłoby więcej wolnego czasu.",
+    ),
+    "group_no_language": (
+        "No group with a topic for you shares a language that all speak well enough.",
+        "Żadna grupa z tematem dla ciebie nie ma języka, który wszyscy znają wystarczająco dobrze.",
+    ),
+    "group_rules_forbid": (
+        "The rules forbid every group with a topic for you.",
+        "Reguły zabraniają każdej grupy z tematem dla ciebie.",
+    ),
+    "group_no_topic": (
+        "No offer of level {group_level} or above meets a need that you share with others, and yours no needs of two others.",
+        "Żadna oferta od poziomu {group_level} nie spełnia potrzeby, którą dzielisz z innymi, a twoja – potrzeb dwóch innych osób.",
+    ),
     # rules that cannot hold together
     "conflict": (
         "These rules cannot hold together: {rules}: {what}. Take one of them back, or make it preferred.",

@@ -8,7 +8,7 @@ from sqlalchemy.dialects import postgresql as pg
 
 from chassis.migrations import protect
 
-revision = "0008"
+revision = "0006"
 down_revision = "0005"
 
 

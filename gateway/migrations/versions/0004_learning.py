@@ -8,7 +8,7 @@ from sqlalchemy.dialects import postgresql
 
 from chassis.migrations import protect
 
-revision = "0007"
+revision = "0004"
 down_revision = "0003"
 
 

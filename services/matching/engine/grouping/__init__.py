@@ -1,0 +1,5 @@
+"""Groups of several people around a topic: who could lead what for whom, the best group at given prices, and a whole plan.
+
+``circles`` turns a problem into arrays; ``search`` finds the best group of all possible ones, exactly; ``packing`` chooses disjoint
+groups by column generation, with a bound over all groups; ``telling`` explains them. The value of a group is in ``circles``.
+"""
