@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import sqlalchemy as sa
-from aiokafka import AIOKafkaConsumer
 
 from chassis import telemetry
 from chassis.broker import Publisher
+from chassis.consuming import Subscription
 from chassis.database import Transaction
 from chassis.serve import serve
 from chassis.service import Running, Setting, Tick, Timed, build
@@ -233,7 +233,7 @@ READER = replace(app.spec, handlers={}, timed=(), workers={})
 
 def die_at(point: str, marker: Path) -> None:
     """Kill this process (SIGKILL) just before it commits offsets or publishes, or just after it published; once per marker file."""
-    owner, name = (AIOKafkaConsumer, "commit") if point == "before-offsets" else (Publisher, "publish")
+    owner, name = (Subscription, "_commit") if point == "before-offsets" else (Publisher, "publish")
     original = getattr(owner, name)
 
     async def deadly(self: Any, *arguments: Any) -> Any:

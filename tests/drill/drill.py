@@ -176,10 +176,12 @@ class Drill:
                     finally:
                         self.target.resume(fault.part)
             case Kind.KILL_RELAY:
-                if await meddling.end_relay(self.books, fault.part):
-                    self._note(fault)
-                else:
-                    return "the relay had no session to kill"
+                deadline = time.monotonic() + _STRIKE_AGAIN_WITHIN
+                while not await meddling.end_relay(self.books, fault.part):
+                    if time.monotonic() > deadline:
+                        return "the relay had no session to kill"
+                    await asyncio.sleep(0.1)  # it is about to come back from something else
+                self._note(fault)
             case Kind.DUPLICATE:
                 # Not while the broker starts: our own client would make its topics.
                 async with self._locks["broker"]:
