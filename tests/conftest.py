@@ -18,6 +18,11 @@ from tests.probes import CONTAINERS, Topics
 ROOT = Path(__file__).resolve().parent.parent
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes minutes starts first, so that no worker is left alone with it in the end."""
+    items.sort(key=lambda item: "journeys" not in item.path.parts)
+
+
 class ServiceDatabase(Protocol):
     """What the fixture `service_database` is."""
 
