@@ -7,7 +7,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -160,12 +160,14 @@ class EmbeddedTarget:
     def pause(self, part: str) -> None:
         """SIGSTOP; a database's workers too."""
         for process in self._processes(part):
-            process.send_signal(signal.SIGSTOP)
+            with suppress(psutil.NoSuchProcess):  # a connection's worker ends with the connection
+                process.send_signal(signal.SIGSTOP)
 
     def resume(self, part: str) -> None:
         """SIGCONT."""
         for process in self._processes(part):
-            process.send_signal(signal.SIGCONT)
+            with suppress(psutil.NoSuchProcess):
+                process.send_signal(signal.SIGCONT)
 
     def arrived(self) -> Counter[str]:
         """How often the mail of each notification arrived, by the left side of its Message-ID."""
