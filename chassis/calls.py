@@ -56,15 +56,16 @@ class Services:
     async def _answer(self, service: str, url: str, *, content: bytes, headers: Mapping[str, str]) -> httpx.Response:
         # A connection may break under a request, above all while a service restarts. Asking again is safe: the owner knows the
         # command id, and carries it out once.
-        for pause in _PAUSES:
+        # Who takes too long is not asked again: they are still at it.
+        pauses = iter(_PAUSES)
+        while True:
             try:
                 return await self.client.post(url, content=content, headers=headers)
-            except (httpx.NetworkError, httpx.RemoteProtocolError):
-                await asyncio.sleep(pause)
-        try:
-            return await self.client.post(url, content=content, headers=headers)
-        except httpx.HTTPError as error:
-            raise ServiceUnavailable(service, repr(error)) from error
+            except httpx.HTTPError as error:
+                pause = next(pauses, None)
+                if pause is None or not isinstance(error, (httpx.NetworkError, httpx.RemoteProtocolError)):
+                    raise ServiceUnavailable(service, repr(error)) from error
+            await asyncio.sleep(pause)
 
     async def _post(self, kind: str, message: Command | Query, actor: Actor) -> bytes:
         service = owner_of(type(message))

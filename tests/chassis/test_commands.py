@@ -263,16 +263,27 @@ class TestDatabaseAway:
         assert await rows.all("SELECT version FROM person") == [1]
 
 
+class TestOwnerWhoIsSlow:
+    async def test_is_said_and_the_same_command_is_carried_out_once(self, client: Client, rows: Rows) -> None:
+        command = save("sleepy-command 3")
+        async with calling(client, patience=0.5) as services:
+            with pytest.raises(ServiceUnavailable, match="cannot be reached") as slow:
+                await services.send(command, actor=ADMIN)
+        assert "ReadTimeout" in slow.value.reason
+        await eventually(lambda: _done(client, command), describe="the same command goes through")
+        assert await rows.all("SELECT version FROM person") == [1]
+
+
 async def _done(client: Client, command: Command) -> bool:
     return (await client.send(command)).status_code == 200
 
 
 @asynccontextmanager
-async def calling(client: Client) -> AsyncIterator[Services]:
+async def calling(client: Client, *, patience: float = 20) -> AsyncIterator[Services]:
     """The gateway's way of calling; the probe answers for the profiles service, so it gets tokens made for the probe."""
 
     async def for_the_probe(request: httpx.Request) -> None:
         request.headers["authorization"] = f"Bearer {internal_token(ADMIN, secret=SECRET, audience='probe')}"
 
-    async with httpx.AsyncClient(event_hooks={"request": [for_the_probe]}, timeout=20) as http:
+    async with httpx.AsyncClient(event_hooks={"request": [for_the_probe]}, timeout=patience) as http:
         yield Services({"profiles": client.url}, SECRET, http)
