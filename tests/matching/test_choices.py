@@ -1,5 +1,6 @@
 """Rankings are their author's alone and end with their place; vetoes hold for every run until they are taken back."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from uuid import UUID, uuid4
 
@@ -240,7 +241,7 @@ class TestVeto:
     ) -> None:
         people = await four(world)
 
-        async def vetoed_meanwhile(order: Order) -> AsyncGenerator[Line]:
+        async def vetoed_meanwhile(order: Order, *, stop: asyncio.Event) -> AsyncGenerator[Line]:
             for other in people[1::2]:
                 await veto(world, people[0], other)
             async for line in at_hand(order):

@@ -307,17 +307,15 @@ class TestDeath:
         bench, running = workplace(world)
         # A worker claims and freezes, and is never heard of again.
         async with world.database.begin(SYSTEM) as tx:
-            claimed = await store.claim_run(tx, claim=uuid4(), lease_seconds=0.3)
+            claimed = await store.claim_run(tx, claim=uuid4(), lease_seconds=600)
         assert claimed is not None
         await jobs._order(running, claimed, meaning=MEANING)
         digest = (await the_run(world, run_id)).snapshot_digest
         await world.profile(people[0], version=2, offers=(Offer(text="Something else entirely"),))
         assert not await take_one(running, pace=QUICK, meaning=MEANING)  # the lease still holds
-
-        async def taken_over() -> bool:
-            return await take_one(running, pace=QUICK, meaning=MEANING)
-
-        await eventually(taken_over, describe="the lease ran out and the run was taken over")
+        async with world.database.begin(SYSTEM) as tx:  # a busy machine takes its time: so this clock is ours
+            assert await store.extend_claim(tx, claimed, lease_seconds=0)
+        assert await take_one(running, pace=QUICK, meaning=MEANING)
         run = await the_run(world, run_id)
         assert (run.status, run.snapshot_digest, run.pairs) == (RunStatus.COMPLETED, digest, 2)
         assert len(facts_of(bench.recorded, MatchingCompleted)) == 1
