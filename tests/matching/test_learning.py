@@ -28,6 +28,7 @@ from contracts.matching import (
     RuleSet,
     RunStatus,
     ShareFeedback,
+    Suggestion,
     UseCalibration,
     calibration_id_of,
 )
@@ -35,9 +36,13 @@ from contracts.profiles import Consent, ConsentChanged, Facets, ProfileErased, P
 from services.matching import store
 from services.matching.domain.kept import Kept
 from services.matching.engine.learning.reports import Reported
+from services.matching.engine.meaning.calibration import stored
+from services.matching.engine.meaning.offline import near_known
 from services.matching.engine.model import Snapshot
+from services.matching.jobs.advice import advisor
+from tests.matching.test_advising import open_six, suggested
 from tests.matching.test_simulations import queue, work
-from tests.matching.test_worker import at_hand, four, matched, the_run
+from tests.matching.test_worker import MEANING, at_hand, four, matched, the_run
 from tests.matching.world import START, World, facts_of
 
 __all__ = ["at_hand"]
@@ -436,28 +441,29 @@ class TestSharing:
         assert await self.share(school.world, 0) == []
 
 
+async def learned_together(school: School) -> Calibration:
+    """Both organizations share, and something was learned from their feedback, in an edition before."""
+    await school.report(160, truth=biased, homes=(0, 1), seed=4)
+    for number in (0, 1):
+        await school.world.do(ShareFeedback(command_id=uuid4(), shared=True), by=school.world.admin(number))
+    return await refit(school.world, by=OPERATOR)
+
+
 @pytest.mark.usefixtures("at_hand")
 class TestRun:
-    async def learned(self, world: World, school: School) -> Calibration:
-        """Both organizations share, and something was learned from their feedback, in an edition before."""
-        await school.report(160, truth=biased, homes=(0, 1), seed=4)
-        for number in (0, 1):
-            await world.do(ShareFeedback(command_id=uuid4(), shared=True), by=world.admin(number))
-        return await refit(world, by=OPERATOR)
-
     async def an_edition(self, world: World, **rules: object) -> None:
         world.cohort_id = uuid4()
         await four(world, rules=RuleSet(rules=(), **rules))  # type: ignore[arg-type]
 
     async def test_heeds_nothing_unless_the_rules_ask_for_it(self, world: World, school: School) -> None:
-        await self.learned(world, school)
+        await learned_together(school)
         await self.an_edition(world)
         run_id, _ = await matched(world)
         assert (await the_run(world, run_id)).calibration is None
         assert all(way.unlearned is None for pair in await world.pairs() for way in pair.directions)
 
     async def test_freezes_the_version_and_names_it(self, world: World, school: School) -> None:
-        found = await self.learned(world, school)
+        found = await learned_together(school)
         await self.an_edition(world, learned=True)
         run_id, _ = await matched(world)
         used = (await the_run(world, run_id)).calibration
@@ -476,7 +482,7 @@ class TestRun:
     async def test_across_organizations_heeds_nothing_once_one_does_not_share(
         self, world: World, school: School
     ) -> None:
-        await self.learned(world, school)
+        await learned_together(school)
         await world.do(ShareFeedback(command_id=uuid4(), shared=False), by=world.admin(1))
         await self.an_edition(world, learned=True)
         run_id, _ = await matched(world)
@@ -492,7 +498,7 @@ class TestRun:
         assert (await the_run(world, run_id)).calibration is None
 
     async def test_can_be_simulated_with_what_was_learned(self, world: World, school: School) -> None:
-        await self.learned(world, school)
+        await learned_together(school)
         await self.an_edition(world)
         base, _ = await matched(world)
         run_id = await queue(world, base, RuleSet(rules=(), learned=True))
@@ -500,3 +506,31 @@ class TestRun:
         used = (await the_run(world, run_id)).calibration
         assert used is not None
         assert used.version == 1
+
+
+class TestAdvice:
+    async def advised(self, world: World, *, learned: bool) -> tuple[UUID, dict[UUID, Suggestion]]:
+        """Somebody of an open edition, and what is suggested to them, by person."""
+        world.cohort_id = uuid4()
+        try:
+            person, *_ = await open_six(world, rules=RuleSet(rules=(), learned=learned))
+            found = await suggested(world, person)
+        finally:
+            advisor.stop()
+        return person, {each.person_id: each for each in found.suggestions}
+
+    async def test_heeds_what_the_next_run_will(self, world: World, school: School) -> None:
+        known, _ = near_known((), (), mode=MEANING.mode, calibration=stored(MEANING.mode), vectors={})
+        await school.begin(meaning=known.model)
+        await learned_together(school)
+        _, plain = await self.advised(world, learned=False)
+        person, advice = await self.advised(world, learned=True)
+        ways = [way for each in plain.values() for way in each.directions]
+        assert [way.unlearned for way in ways] == [None] * 6
+        ways = [way for each in advice.values() for way in each.directions]
+        assert all(way.unlearned is not None and way.similarity < way.unlearned for way in ways)
+        await world.close()
+        await matched(world)
+        (pair,) = [each for each in await world.pairs() if person in {who.person_id for who in each.members}]
+        (other,) = {member.person_id for member in pair.members} - {person}
+        assert (pair.value, set(pair.directions)) == (advice[other].value, set(advice[other].directions))

@@ -14,6 +14,7 @@ import numpy as np
 
 from services.matching.engine.explain import explain
 from services.matching.engine.frozen import Proof
+from services.matching.engine.learning.curve import with_models_word
 from services.matching.engine.meaning.near import Near
 from services.matching.engine.model import Person, Phrase, PlannedPair, Snapshot, Term
 from services.matching.engine.scoring.ground import in_order, is_complete, problem_of
@@ -41,7 +42,8 @@ EVERYBODYS = frozenset(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Room:
-    """A cohort ready to be asked about. ``unread``: texts that are not understood yet; they meet nothing."""
+    """A cohort ready to be asked about. ``unread``: texts that are not understood yet; they meet nothing. ``near``: as the models
+    alone say, before any correction."""
 
     people: tuple[Person, ...]
     place: Mapping[str, int]
@@ -50,6 +52,7 @@ class Room:
     monday: date
     ranking: float
     unread: frozenset[str]
+    near: Near
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +88,7 @@ def room(snapshot: Snapshot, near: Near, *, unread: Collection[str] = ()) -> Roo
         date.fromisoformat(snapshot.week),
         snapshot.ranking,
         frozenset(unread),
+        near,
     )
 
 
@@ -108,10 +112,10 @@ def suggest(there: Room, person: str, *, ranked: tuple[str, ...] = (), most: int
     order = np.lexsort((row.others, -(row.valued.planned + added)))
     best = order[free[order]][:most].tolist()
     couples = [(u, int(row.others[at])) for at in best]
-    told = {
-        _other(pair, person): pair
-        for pair in explain(couples, people=there.people, problem=problem, monday=there.monday)
-    }
+    explained = explain(couples, people=there.people, problem=problem, monday=there.monday)
+    if problem.near is not there.near:
+        explained = with_models_word(explained, there.near)
+    told = {_other(pair, person): pair for pair in explained}
     pairs = []
     for at in best:
         pair = told[there.people[int(row.others[at])].id]
@@ -182,7 +186,7 @@ def as_run_saw(snapshot: Snapshot, near: Near, *, seed: int) -> Room:
     problem = problem_of(snapshot, people=people, near=near)
     place = {person.id: number for number, person in enumerate(people)}
     monday = date.fromisoformat(snapshot.week)
-    return Room(people, place, problem, inverted(problem), monday, snapshot.ranking, frozenset())
+    return Room(people, place, problem, inverted(problem), monday, snapshot.ranking, frozenset(), near)
 
 
 def _forbidden(problem: Problem, u: int, v: int, *, broken: tuple[str, ...], organizer: bool) -> Verdict | None:

@@ -25,7 +25,8 @@ from services.matching.engine.fair import (
 )
 from services.matching.engine.frozen import FloorProof, Proof, ShareProof
 from services.matching.engine.keeping import keeping
-from services.matching.engine.meaning.near import THOUSAND, Near
+from services.matching.engine.learning.curve import with_models_word
+from services.matching.engine.meaning.near import Near
 from services.matching.engine.model import (
     NONE,
     Cancelled,
@@ -98,7 +99,7 @@ def match(
     )
     learned = known.problem.near is not near
     if learned:
-        pairs = tuple(with_models_word(pair, near) for pair in pairs)
+        pairs = with_models_word(pairs, near)
     proof = Proof(
         seed=seed,
         forced=solution.forced,
@@ -147,16 +148,6 @@ def _share_proof(fair: Fair) -> ShareProof | None:
         bound=fair.shared.share_bound,
         value=fair.shared.value_proof,
         most=fair.shared.share_proof,
-    )
-
-
-def with_models_word(pair: PlannedPair, near: Near) -> PlannedPair:
-    """The pair with what the models alone say of each direction: the next correction is learned from that, not from this one."""
-    return replace(
-        pair,
-        directions=tuple(
-            replace(way, unlearned=near.of(way.need).get(way.offer, 0) / THOUSAND) for way in pair.directions
-        ),
     )
 
 

@@ -20,22 +20,19 @@ import msgspec
 from chassis.database import Transaction
 from chassis.service import Running
 from contracts.matching import (
-    Cohort,
     CohortStatus,
     EnrolmentStatus,
     MatchRun,
     PairStatus,
-    RuleSet,
     RunMode,
     RunStatus,
-    calibration_id_of,
 )
 from services.matching import store
 from services.matching.commands.rounds import stopped_plan
 from services.matching.domain import cohorts, drafts, groups, learning, rounds, runs
 from services.matching.domain.freeze import freeze, under
 from services.matching.domain.kept import Aggregate, Kept
-from services.matching.engine.model import Groups, Learned, Plan, Rounds, RuleCost, Snapshot
+from services.matching.engine.model import Groups, Plan, Rounds, RuleCost, Snapshot
 from services.matching.jobs.compute import EngineDied, EngineFailed, EngineRefused, compute
 from services.matching.jobs.frames import Line, Meaning, Order, texts_of
 from services.matching.jobs.groups import record_groups
@@ -148,7 +145,7 @@ async def _order(running: Running, claimed: Claimed, *, meaning: Meaning) -> Ord
             else:
                 material = await store.material_for(tx, cohort.state, now=tx.now)
                 snapshot = freeze(cohort.state, material=material, now=tx.now, keep=run.state.keep)
-            learned = await _learned(cohort.state, rules=run.state.rules or cohort.state.rules, tx=tx)
+            learned = await store.learned_for(tx, cohort.state, rules=run.state.rules or cohort.state.rules)
             snapshot = replace(snapshot, learned=learned)
             frozen = Frozen(content=msgspec.json.encode(snapshot), near=near)
             people = [UUID(person.id) for person in snapshot.people]
@@ -162,15 +159,6 @@ async def _order(running: Running, claimed: Claimed, *, meaning: Meaning) -> Ord
             return Order(meaning=meaning, snapshot=frozen.content, near=frozen.near, seed=claimed.seed)
         vectors = await store.vectors_of(tx, texts_of(msgspec.json.decode(frozen.content, type=Snapshot)))
         return Order(meaning=meaning, snapshot=frozen.content, vectors=vectors, seed=claimed.seed)
-
-
-async def _learned(cohort: Cohort, *, rules: RuleSet, tx: Transaction) -> Learned | None:
-    """What feedback taught, as it is in use now: frozen with the snapshot."""
-    if not rules.learned:
-        return None
-    partners = [partner.organization_id for partner in cohort.partners]
-    known = await store.calibrations(tx, [calibration_id_of(each) for each in (*partners, None)])
-    return learning.learned_for(rules, partners=partners, calibrations=known)
 
 
 async def _seen_by_base(run: MatchRun, tx: Transaction) -> tuple[Snapshot, bytes | None]:

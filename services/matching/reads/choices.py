@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 import msgspec
@@ -204,7 +204,8 @@ async def _room(tx: Transaction, cohort: Cohort) -> _Room:
     meaning = meaning_of(tx.settings)
     async with store.seeing_all(tx):
         material = await store.material_for(tx, cohort, now=tx.now)
-        snapshot = everybody(cohort, material=material, now=tx.now)
+        learned = await store.learned_for(tx, cohort, rules=cohort.rules)
+        snapshot = replace(everybody(cohort, material=material, now=tx.now), learned=learned)
         here = {UUID(person.id): UUID(person.organization) for person in snapshot.people}
         content = msgspec.json.encode(snapshot)
         read = await store.understood_by(tx, here, meaning=name_of(meaning))

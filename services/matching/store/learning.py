@@ -14,10 +14,12 @@ from sqlalchemy.dialects.postgresql import insert
 
 from chassis.database import Transaction
 from contracts.base import Event
-from contracts.matching import Calibration, Fit
+from contracts.matching import Calibration, Cohort, Fit, RuleSet, calibration_id_of
 from contracts.profiles import Consent
+from services.matching.domain import learning
 from services.matching.domain.kept import Kept, fact_of
 from services.matching.domain.learning import MOST_DIRECTIONS, NEWS, Report
+from services.matching.engine.model import Learned
 from services.matching.store import tables
 from services.matching.store.rows import one_from
 from services.matching.store.save import LostUpdate
@@ -184,6 +186,15 @@ async def calibrations(tx: Transaction, ids: Collection[UUID]) -> dict[UUID, Cal
     rows = await tx.connection.execute(sa.select(_calibration.c.state).where(_calibration.c.calibration_id.in_(ids)))
     found = [msgspec.convert(state, Calibration) for state in rows.scalars()]
     return {each.calibration_id: each for each in found}
+
+
+async def learned_for(tx: Transaction, cohort: Cohort, *, rules: RuleSet) -> Learned | None:
+    """What feedback taught, as it is in use now: a run freezes it with its snapshot, and advice heeds it like the next run."""
+    if not rules.learned:
+        return None
+    partners = [partner.organization_id for partner in cohort.partners]
+    known = await calibrations(tx, [calibration_id_of(each) for each in (*partners, None)])
+    return learning.learned_for(rules, partners=partners, calibrations=known)
 
 
 async def save_calibrations(tx: Transaction, changes: Iterable[Kept[Calibration]]) -> list[Event]:
