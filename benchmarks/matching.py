@@ -9,7 +9,8 @@ and earn nothing.
 Value is what people are shown: the tier that keeps one-way pairs for those whom no two-way pair can cover is no part of it.
 ``share_of_bound`` is a plan's value against the most that any plan which leaves as few people alone, and needs as few one-way
 pairs, can be worth. Of a peer that takes more one-way pairs than ours only as many count, the best of them; one that leaves more
-people alone can still come close to it, or pass it by a little: see that beside it.
+people alone can still come close to it, or pass it by a little: a share is marked with ``*`` where a plan leaves more people alone
+than ours, or takes more one-way pairs.
 
 The last line is `RESULT` and JSON, a key for each number of people: `seconds`, `gap` (share of the bound that ours may miss),
 `memory_mb` (the most that the process held), `unmatched`, `unmatched_bound`, `one_way`, `exact`, `violations`, `blocking` (pairs who would
@@ -53,6 +54,10 @@ BEST = 32
 BOTH_GAIN = 100_000
 PATIENCE = 12
 """A peer gets this many times its cap by the clock: other work on the machine is none of its fault."""
+MARKED = (
+    "leaves more people alone than ours, or takes more one-way pairs: its value is not bound by the same bound, and a high share, even "
+    "one above 100 %, is no better plan."
+)
 BLOCKS_FROM = 100_000  # people
 BLOCKS_BY = 4
 """Everybody's best partners, by whom blocks are made."""
@@ -238,8 +243,9 @@ def at(people: int, *, cap: float) -> dict[str, Any]:
 
     def line(name: str, seconds: float, cpu: float, share: float, *rest: int) -> None:
         alone, one_way, broken, blocked = rest
+        said = f"{share:.4%}{mark({'unmatched': alone, 'one_way': one_way}, ours=result) or ' '}"
         print(
-            f"  {name:<24}{seconds:>9.2f}{cpu:>9.2f}{share:>11.4%}{alone:>7}{one_way:>8}{broken:>8}{blocked:>9}",
+            f"  {name:<24}{seconds:>9.2f}{cpu:>9.2f}{said:>12}{alone:>6}{one_way:>8}{broken:>8}{blocked:>9}",
             flush=True,
         )
 
@@ -283,6 +289,7 @@ def at(people: int, *, cap: float) -> dict[str, Any]:
             "violations": judged.violations,
             "blocking": judged.blocking,
         }
+    print(f"  * {MARKED}", flush=True)
     if people >= BLOCKS_FROM:
         result["blocks"] = blocks = in_blocks(people, most=people // 4 + 1, bound=bound)
         print(
@@ -296,6 +303,11 @@ def at(people: int, *, cap: float) -> dict[str, Any]:
         "cap": cap,
         "peers": peers,
     }
+
+
+def mark(plan: dict[str, Any], *, ours: dict[str, Any]) -> str:
+    """``*`` where the share of the bound flatters: see ``MARKED``."""
+    return "*" if plan["unmatched"] > ours["unmatched"] or plan["one_way"] > ours["one_way"] else ""
 
 
 def plot(results: dict[str, dict[str, Any]], path: Path) -> None:
@@ -345,10 +357,11 @@ def table(results: dict[str, dict[str, Any]]) -> str:
                 continue
             numbers = (found[key] for key in ("unmatched", "one_way", "violations", "blocking"))
             counted = " | ".join(f"{number:,}" for number in numbers)
-            share = f"{found['share_of_bound']:.4%}"
+            share = f"{found['share_of_bound']:.4%}{mark(found, ours=result).replace('*', chr(92) + '*')}"
             lines.append(
                 f"| {size} | {name} | {found['seconds']:.2f} | {found['cpu_seconds']:.2f} | {share} | {counted} |"
             )
+    lines += ["", f"\\* {MARKED}"]
     for people, result in sorted(results.items(), key=lambda item: int(item[0])):
         exact = f", exact in {result['exact_cpu_seconds']:.1f} processor seconds" if result["exact"] else ""
         capped = f"peers capped at {result['cap']:g} processor seconds"
