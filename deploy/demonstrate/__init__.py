@@ -1,1 +1,1 @@
-"""The demonstration: one joint cohort, from spreadsheets to two-way learning, through the public GraphQL API alone."""
+"""The demonstration through the public GraphQL API alone: a joint cohort from spreadsheets to two-way learning, then a small one."""

@@ -11,7 +11,7 @@ import httpx
 import uvloop
 from rich.console import Console
 
-from deploy.demonstrate import answering, learning, onboarding, report
+from deploy.demonstrate import answering, learning, onboarding, other_ways, report
 from deploy.demonstrate.client import Client, StepFailed
 from deploy.demonstrate.partners import partners
 from deploy.demonstrate.stage import Stage
@@ -37,6 +37,7 @@ async def _play(running: Platform, console: Console, started: float) -> str:
         await onboarding.play(stage)
         await answering.play(stage)
         await learning.play(stage, mail=running.mail)
+        await other_ways.play(stage)
         result = await report.show(stage, running)
     return json.dumps({**result, "install_s": _install_seconds(), "run_s": round(time.monotonic() - started, 1)})
 

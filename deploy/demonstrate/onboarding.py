@@ -35,6 +35,7 @@ async def play(stage: Stage) -> None:
         await stage.cohort_is("CLOSED")
         run = await match(stage)
         await stage.admin().do("publishProposals", {"runId": run["id"]})
+        stage.modes.append("whole cohort")
         stage.say("the organizers looked it through and published the proposals")
 
 

@@ -49,6 +49,7 @@ async def show(stage: Stage, running: Platform) -> dict[str, Any]:
         "mails": mails,
         "mails_doubled": len(doubled),
         "facts": sum(facts.values()),
+        "modes": len(stage.modes),
         "value_of_bound": stage.figures.get("value_of_bound"),
         "memory_mb": _memory_mb(),
     }

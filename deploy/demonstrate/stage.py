@@ -58,6 +58,7 @@ class Stage:
     figures: dict[str, float] = field(default_factory=dict)
     timings: dict[str, float] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
+    modes: list[str] = field(default_factory=list)  # of matching, that were shown
 
     def client(self, organization: str, subject: str) -> Client:
         """Somebody's client, with a token of their organization's issuer."""

@@ -38,6 +38,7 @@ def test_the_demo_plays_the_whole_loop_and_leaves_nothing_behind(tmp_path: Path)
     assert result["mails_doubled"] == 0
     assert result["facts"] > 1000
     assert result["value_of_bound"] == pytest.approx(1, abs=0.001)
+    assert result["modes"] == 10
     assert result["run_s"] > 0
     assert list(tmp_path.iterdir()) == [], "the demo left files behind"
     ours = [

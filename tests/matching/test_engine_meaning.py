@@ -11,7 +11,7 @@ from services.matching.engine.meaning import ASK, MEETS, Likeness
 from services.matching.engine.meaning.calibration import BadCalibration, logistic, read, stored, thousandths, written
 from services.matching.engine.meaning.languages import is_english
 from services.matching.engine.meaning.models.minilm import vocabulary
-from services.matching.engine.meaning.models.model import LONGEST, UnreadableText
+from services.matching.engine.meaning.models.model import LONGEST, ModelMissing, Unloaded, UnreadableText
 from services.matching.engine.meaning.vectors import DamagedVector, Kept
 
 OFFERS = [
@@ -279,3 +279,19 @@ class TestCalibration:
 )
 def test_is_english_knows_short_texts(text: str, expected: bool) -> None:
     assert is_english(text, known=vocabulary()) is expected
+
+
+def test_a_model_is_loaded_with_the_first_text_that_it_has_to_read() -> None:
+    loaded: list[str] = []
+
+    def fail() -> meaning.Model:
+        loaded.append("now")
+        raise ModelMissing("it is not installed")
+
+    known = Kept()
+    name = meaning.load(meaning.LIGHT, store=known).prepare(OFFERS).placed.popitem()[0]
+    knowing = Likeness(meaning.LIGHT, models=[Unloaded(name, fail)], calibration=stored(meaning.LIGHT), store=known)
+    assert len(knowing.prepare(OFFERS).placed[name]) == len(OFFERS)
+    assert not loaded
+    with pytest.raises(ModelMissing):
+        knowing.prepare(["Something that nobody read before"])

@@ -134,9 +134,12 @@ def children() -> list[psutil.Process]:
     ]
 
 
-async def said(order: Order) -> list[Line]:
+EMPTY = Order(meaning=MEANING, snapshot=msgspec.json.encode(Snapshot(people=())))
+
+
+async def said(order: Order, *, spare: computing.Spare | None = None) -> list[Line]:
     """All that a computing process says."""
-    async with aclosing(computing.compute(order)) as lines:
+    async with aclosing(computing.compute(order, spare=spare)) as lines:
         return [line async for line in lines]
 
 
@@ -172,6 +175,39 @@ class TestProcess:
     async def test_that_breaks_says_why(self) -> None:
         with pytest.raises(computing.EngineFailed, match="JSON"):
             await said(Order(meaning=MEANING, snapshot=b"not JSON at all"))
+
+    async def test_that_waits_takes_the_next_order(self) -> None:
+        spare = computing.Spare()
+        try:
+            await said(EMPTY, spare=spare)
+            first = [child.pid for child in children()]
+            assert (await said(EMPTY, spare=spare))[-1].plan is not None
+            assert [child.pid for child in children()] == first
+            assert len(first) == 1
+        finally:
+            await spare.close()
+        assert children() == []
+
+    async def test_that_refused_or_was_cut_short_does_not_wait(self) -> None:
+        spare = computing.Spare()
+        with pytest.raises(computing.EngineFailed, match="JSON"):
+            await said(Order(meaning=MEANING, snapshot=b"not JSON at all"), spare=spare)
+        assert children() == []
+        async with aclosing(computing.compute(EMPTY, spare=spare)) as lines:
+            async for _ in lines:
+                break
+        assert children() == []
+
+    async def test_that_was_killed_while_it_waited_is_replaced(self) -> None:
+        spare = computing.Spare()
+        try:
+            await said(EMPTY, spare=spare)
+            (waiting,) = children()
+            waiting.kill()
+            await eventually(lambda: not children(), describe="it is gone")
+            assert (await said(EMPTY, spare=spare))[-1].plan is not None
+        finally:
+            await spare.close()
 
     async def test_that_is_killed_is_tried_again_and_given_up_in_the_end(self, world: World) -> None:
         await four(world)
@@ -360,7 +396,7 @@ class TestDeath:
         bench, running = workplace(world)
         started = asyncio.Event()
 
-        async def endless(_order: Order, *, stop: asyncio.Event) -> AsyncGenerator[Line]:
+        async def endless(_order: Order, *, stop: asyncio.Event, spare: computing.Spare) -> AsyncGenerator[Line]:
             started.set()
             await asyncio.Event().wait()
             yield Line()

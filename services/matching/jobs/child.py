@@ -1,12 +1,13 @@
-"""The process that computes one order and ends: ``python -m services.matching.jobs.child``.
+"""The process that computes an order: ``python -m services.matching.jobs.child``. After a small one it waits a little for another.
 
-In: one order (see ``frames``), and perhaps that the best plan so far is wanted; the pipe stays open, and its end means that the parent
-died. Out: lines, the last one finished.
+In: an order (see ``frames``), and perhaps that the best plan so far is wanted; the pipe stays open, and its end means that the parent
+died, or needs nothing more. Out: lines, the last one of each order finished.
 """
 
 from __future__ import annotations
 
 import os
+import queue
 import sys
 import threading
 import time
@@ -18,7 +19,7 @@ import msgspec
 
 from services.matching.domain.candidates import digest_of
 from services.matching.engine.model import RulesContradict, Snapshot, SoFar
-from services.matching.jobs.frames import LENGTH, SERVER, Line, Meaning, Order, framed, texts_of
+from services.matching.jobs.frames import IDLE_SECONDS, LENGTH, SERVER, STOP, Line, Meaning, Order, framed, texts_of
 
 if TYPE_CHECKING:
     from services.matching.engine.meaning import Kept, Likeness, Model
@@ -26,27 +27,43 @@ if TYPE_CHECKING:
 Tell = Callable[[Line], None]
 _AT_ONCE = 64  # texts embedded between two lines
 _SO_FAR_EVERY = 0.25  # seconds between two plans so far that are told besides the stages
+_SMALL = 1_000_000  # bytes of a snapshot: some hundreds of people
 _PRICES = 10.0  # seconds for what rules cost, after the plan is there
 
 
 def main() -> None:
-    """Read, compute, write."""
+    """Read, compute, write; again while orders are small."""
     lines = _lines_alone()
-    length = int.from_bytes(sys.stdin.buffer.read(LENGTH), "big")
-    order = msgspec.msgpack.decode(sys.stdin.buffer.read(length), type=Order)
+    orders: queue.SimpleQueue[Order] = queue.SimpleQueue()
     stop = threading.Event()
-    threading.Thread(target=_listen, args=(stop,), daemon=True).start()
+    threading.Thread(target=_listen, args=(orders, stop), daemon=True).start()
     os.nice(5)  # the service that waits for us goes first
+    stays, patience = True, None
+    while stays:
+        try:
+            order = orders.get(timeout=patience)
+        except queue.Empty:
+            return
+        stays, patience = _carry_out(order, lines, stop), IDLE_SECONDS
+
+
+def _carry_out(order: Order, lines: BinaryIO, stop: threading.Event) -> bool:
+    """Whether another order may come: this one was small, and no model was loaded, which would keep its memory."""
+    stays = bool(order.snapshot) and len(order.snapshot) <= _SMALL
 
     def tell(line: Line) -> None:
+        nonlocal stays
+        stays = stays and not line.vectors
         lines.write(framed(line))
         lines.flush()
 
     try:
         _plan(order, tell, stop) if order.snapshot else _embed(order.texts, order, tell)
     except RulesContradict as error:
+        stays = False
         tell(Line(refused=str(error)))
-    tell(Line(finished=True))
+    tell(Line(finished=True, stays=stays))
+    return stays
 
 
 def _plan(order: Order, tell: Tell, stop: threading.Event) -> None:
@@ -174,10 +191,23 @@ def _by_digest(kept: Kept, texts: Sequence[str]) -> dict[str, dict[bytes, bytes]
     return found
 
 
-def _listen(stop: threading.Event) -> None:
-    while os.read(sys.stdin.fileno(), 1):
-        stop.set()
+def _listen(orders: queue.SimpleQueue[Order], stop: threading.Event) -> None:
+    while first := _read(1):
+        if first == STOP:
+            stop.set()
+            continue
+        content = _read(int.from_bytes(first + _read(LENGTH - 1), "big"))
+        stop.clear()  # it was said of the order before
+        orders.put(msgspec.msgpack.decode(content, type=Order))
     os._exit(1)
+
+
+def _read(length: int) -> bytes:
+    """Not through a buffer: its lock would be held when the interpreter ends. Less than ``length`` at the end of the pipe."""
+    content = bytearray()
+    while len(content) < length and (part := os.read(sys.stdin.fileno(), length - len(content))):
+        content += part
+    return bytes(content)
 
 
 def _lines_alone() -> BinaryIO:

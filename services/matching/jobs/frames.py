@@ -16,7 +16,9 @@ LENGTH = 8  # bytes, big-endian
 LIGHT, FULL, SERVER = "light", "full", "server"
 MODES = (LIGHT, FULL, SERVER)
 STOP = b"s"
-"""Said to a computing process after its order: take the best plan so far."""
+"""Said to a computing process after its order: take the best plan so far. No order begins with it: none is that long."""
+IDLE_SECONDS = 30.0
+"""How long a computing process waits for another order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +51,7 @@ class Order:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
     """One thing said: how far it is with the best plan so far, new vectors, the near texts, the plan with its proof and the prices of
-    its rules, the rounds or the groups, or a refusal."""
+    its rules, the rounds or the groups, or a refusal. ``stays``: the process waits for another order."""
 
     stage: str = ""
     done: float = 0.0
@@ -63,6 +65,7 @@ class Line:
     groups: Groups | None = None
     refused: str = ""
     finished: bool = False
+    stays: bool = False
 
 
 def framed(message: Order | Line) -> bytes:

@@ -33,7 +33,7 @@ from services.matching.domain import cohorts, drafts, groups, learning, rounds, 
 from services.matching.domain.freeze import freeze, under
 from services.matching.domain.kept import Aggregate, Kept
 from services.matching.engine.model import Groups, Plan, Rounds, RuleCost, Snapshot
-from services.matching.jobs.compute import EngineDied, EngineFailed, EngineRefused, compute
+from services.matching.jobs.compute import EngineDied, EngineFailed, EngineRefused, Spare, compute
 from services.matching.jobs.frames import Line, Meaning, Order, texts_of
 from services.matching.jobs.groups import record_groups
 from services.matching.jobs.meaning import meaning_of, stopping_within
@@ -60,9 +60,13 @@ async def run_match_runs(running: Running) -> None:
     """Until the service stops."""
     pace, meaning = Pace(), meaning_of(running.settings)
     seconds_of(running.settings)  # a wrong setting is told before the first run
-    while not running.stopping.is_set():
-        if not await take_one(running, pace=pace, meaning=meaning):
-            await stopping_within(running, pace.idle)
+    spare = Spare()
+    try:
+        while not running.stopping.is_set():
+            if not await take_one(running, pace=pace, meaning=meaning, spare=spare):
+                await stopping_within(running, pace.idle)
+    finally:
+        await spare.close()
 
 
 class WrongTimeSetting(Exception):
@@ -83,8 +87,8 @@ def seconds_of(settings: Mapping[str, str]) -> float:
     return seconds
 
 
-async def take_one(running: Running, *, pace: Pace, meaning: Meaning) -> bool:
-    """Compute the run that waits longest; False when none waits."""
+async def take_one(running: Running, *, pace: Pace, meaning: Meaning, spare: Spare | None = None) -> bool:
+    """Compute the run that waits longest, in the ``spare`` process if there is one; False when none waits."""
     async with running.begin() as tx:
         claimed = await store.claim_run(tx, claim=uuid4(), lease_seconds=pace.lease)
     if claimed is None:
@@ -94,7 +98,7 @@ async def take_one(running: Running, *, pace: Pace, meaning: Meaning) -> bool:
         if claimed.attempts > MOST_ATTEMPTS:
             raise EngineFailed(f"given up after {MOST_ATTEMPTS} attempts, each of which ended without a result")
         order = replace(await _order(running, claimed, meaning=meaning), seconds=seconds_of(running.settings))
-        said = await _computed(running, claimed, order, pace=pace)
+        said = await _computed(running, claimed, order, pace=pace, spare=spare)
         plan = None if said is None else said.plan or said.rounds or said.groups
         if said is None or plan is None:
             async with running.begin() as tx:
@@ -171,13 +175,17 @@ async def _seen_by_base(run: MatchRun, tx: Transaction) -> tuple[Snapshot, bytes
     return under(msgspec.json.decode(base.content, type=Snapshot), rules=run.rules), base.near
 
 
-async def _computed(running: Running, claimed: Claimed, order: Order, *, pace: Pace) -> Line | None:
+async def _computed(
+    running: Running, claimed: Claimed, order: Order, *, pace: Pace, spare: Spare | None
+) -> Line | None:
     """The line with the plan, the rounds or the groups; None when the service stops first."""
     run_id = claimed.run.state.run_id
     stop = asyncio.Event()
 
     async def work() -> Line:
-        async with aclosing(compute(order, stop=stop)) as lines:
+        found: Line | None = None
+        lines_of = compute(order, stop=stop) if spare is None else compute(order, stop=stop, spare=spare)
+        async with aclosing(lines_of) as lines:
             async for line in lines:
                 async with running.begin() as tx:
                     run = await store.lock_claimed(tx, claimed)
@@ -196,8 +204,12 @@ async def _computed(running: Running, claimed: Claimed, order: Order, *, pace: P
                         )
                         await running.record(tx, await store.save(tx, [told]))
                 if line.plan or line.rounds or line.groups:
-                    return line
-        raise EngineFailed("the computing process ended without a plan")
+                    found = line
+                    if spare is None:
+                        break
+        if found is None:
+            raise EngineFailed("the computing process ended without a plan")
+        return found
 
     async def stay_alive() -> None:
         while True:

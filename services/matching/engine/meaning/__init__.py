@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from services.matching.engine.meaning.calibration import Calibration, stored
 from services.matching.engine.meaning.likeness import Likeness, in_memory
-from services.matching.engine.meaning.models.model import Model
+from services.matching.engine.meaning.models.model import Model, Unloaded
 from services.matching.engine.meaning.near import (
     ASK as LEAST,
     MEETS as MOST_LIKELY,
@@ -54,22 +54,23 @@ def load(
     model: Model | None = None,
     calibration: Calibration | None = None,
 ) -> Likeness:
-    """Load the models of a mode. ``store`` keeps vectors between calls (default: as long as the likeness lives).
+    """The models of a mode, each loaded with the first text that it has to read. ``store`` keeps vectors between calls (default: as
+    long as the likeness lives).
 
     The mode ``server`` takes the ``model`` that asks it. Without a ``calibration`` it is calibrated first: it embeds the 634
-    texts of ``fit.labelled()``, which ``store`` keeps too. Raises ``ModelMissing``, and whatever ``model`` raises.
+    texts of ``fit.labelled()``, which ``store`` keeps too. Raises whatever ``model`` raises; the first text raises ``ModelMissing``.
     """
     keep = in_memory(store)
     models: list[Model]
     if mode == LIGHT:
         from services.matching.engine.meaning.models.static import Static
 
-        models = [Static()]
+        models = [Unloaded(Static.name, Static)]
     elif mode == FULL:
         from services.matching.engine.meaning.models.e5 import E5
         from services.matching.engine.meaning.models.minilm import MiniLM
 
-        models = [MiniLM(), E5()]
+        models = [Unloaded(MiniLM.name, MiniLM), Unloaded(E5.name, E5)]
     elif mode == SERVER:
         from services.matching.engine.meaning.fit import calibrated
 

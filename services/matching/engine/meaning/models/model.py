@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -58,3 +58,18 @@ def unit(rows: NDArray[np.floating]) -> NDArray[np.float64]:
     whole = rows.astype(np.float64)
     length = np.sqrt((whole * whole).sum(axis=-1, keepdims=True))
     return np.where(length > 1e-6, whole / np.maximum(length, 1e-6), 0.0)
+
+
+class Unloaded:
+    """A model that is loaded with the first text that it has to read: whoever knows all vectors never loads it."""
+
+    def __init__(self, name: str, load: Callable[[], Model]) -> None:
+        self.name = name
+        self._load = load
+        self._model: Model | None = None
+
+    def embed(self, texts: Sequence[str]) -> Floats:
+        """As the model does. Raises what loading it raises."""
+        if self._model is None:
+            self._model = self._load()
+        return self._model.embed(texts)
