@@ -67,10 +67,9 @@ demo: install ## watch a joint cohort go from spreadsheets to two-way learning, 
 up: install ## start the whole platform, stay up, keep the data between starts
 	@$(BIN)/viceversa up $(ARGS)
 
-# A worker has its own PostgreSQL and broker, and takes whole files. It waits for them more than half of its time, so there are two to
-# a core. A part named by ARGS runs in one process.
+# A worker has its own PostgreSQL and broker, and takes whole files; a part named by ARGS runs in one process.
 test: install ## run the tests; ARGS="tests/chassis -k outbox" narrows them
-	@$(BIN)/python -m pytest $(or $(ARGS),--numprocesses $$(( 2 * $$(getconf _NPROCESSORS_ONLN) )) --maxprocesses 8 --dist loadfile --no-loadscope-reorder)
+	@$(BIN)/python -m pytest $(or $(ARGS),--numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder)
 
 test-containers: install ## run the delivery tests on Apache Kafka and PostgreSQL in containers, and the images themselves
 	@VICEVERSA_TEST_INFRASTRUCTURE=containers $(BIN)/python -m pytest \
