@@ -377,7 +377,7 @@ async def start_process(
         started.append(child)
         client = Client(f"http://127.0.0.1:{port}", http_client, child=child)
         if ready:
-            await eventually(lambda: _is_ready(client), describe=f"ready: {child.last_words()}", within=20)
+            await eventually(lambda: _is_ready(client), describe=f"ready: {child.last_words()}", within=60)
         return client
 
     yield run

@@ -12,9 +12,8 @@ from datetime import date
 
 import numpy as np
 
-from services.matching.engine.explain import explain
+from services.matching.engine.explain import explain, with_models_word
 from services.matching.engine.frozen import Proof
-from services.matching.engine.learning.curve import with_models_word
 from services.matching.engine.meaning.near import Near
 from services.matching.engine.model import Person, Phrase, PlannedPair, Snapshot, Term
 from services.matching.engine.scoring.ground import in_order, is_complete, problem_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
 
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.matching.engine import week
-from services.matching.engine.meaning.near import Near
+from services.matching.engine.meaning.near import THOUSAND, Near
 from services.matching.engine.model import BOTH, Person, Phrase, PlannedPair, Term
 from services.matching.engine.scoring.directions import Taught, may_teach, nearest, taught, teaching_of
 from services.matching.engine.scoring.ground import stated
@@ -273,3 +273,16 @@ def _overlap(mine: dict[str, int], yours: dict[str, int]) -> float:
     """The share that two rows of chances have in common, 0 to 1 (of nothing: 0)."""
     shared = sum(min(mine[text], yours[text]) for text in mine.keys() & yours.keys())
     return shared / max(1, sum(mine.values()) + sum(yours.values()) - shared)
+
+
+def with_models_word(pairs: Iterable[PlannedPair], near: Near) -> tuple[PlannedPair, ...]:
+    """Pairs with what the models alone say of each direction: the next correction is learned from that, not from this one."""
+    return tuple(
+        replace(
+            pair,
+            directions=tuple(
+                replace(way, unlearned=near.of(way.need).get(way.offer, 0) / THOUSAND) for way in pair.directions
+            ),
+        )
+        for pair in pairs
+    )

@@ -10,7 +10,7 @@ from math import inf
 import numpy as np
 
 from services.matching.engine.accounts import fairness, passed, prices_in, shares_of
-from services.matching.engine.explain import explain
+from services.matching.engine.explain import explain, with_models_word
 from services.matching.engine.fair import (
     NOTHING,
     Asked,
@@ -25,7 +25,6 @@ from services.matching.engine.fair import (
 )
 from services.matching.engine.frozen import FloorProof, Proof, ShareProof
 from services.matching.engine.keeping import keeping
-from services.matching.engine.learning.curve import with_models_word
 from services.matching.engine.meaning.near import Near
 from services.matching.engine.model import (
     NONE,

@@ -6,14 +6,14 @@ stays as it is. Whole numbers throughout, so that every machine reads the same c
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 
 from services.matching.engine.meaning.near import THOUSAND, Near
-from services.matching.engine.model import Learned, PlannedPair
+from services.matching.engine.model import Learned
 
 KNOTS = (1, 5, 10, 25, 50, 75, *range(100, 901, 50), 925, 950, 975, 990, 995, 1000)
 """At these chances a curve is kept; closer at both ends, where a logistic curve turns."""
@@ -44,16 +44,3 @@ def corrected(near: Near, learned: Learned | None) -> Near:
     chance = np.array(table_of(learned.curve), dtype=np.uint16)[near.chance]
     chance.setflags(write=False)
     return replace(near, chance=chance)
-
-
-def with_models_word(pairs: Iterable[PlannedPair], near: Near) -> tuple[PlannedPair, ...]:
-    """Pairs with what the models alone say of each direction: the next correction is learned from that, not from this one."""
-    return tuple(
-        replace(
-            pair,
-            directions=tuple(
-                replace(way, unlearned=near.of(way.need).get(way.offer, 0) / THOUSAND) for way in pair.directions
-            ),
-        )
-        for pair in pairs
-    )
