@@ -18,8 +18,6 @@ NONE, LOCKED, STICKY = "none", "locked", "sticky"
 
 SMALLEST_GROUP, LARGEST_GROUP = 3, 6
 
-DIVERSITY_FACETS = ("industry", "function", "education", "region")
-
 NO_LEGAL_PARTNER = "no_legal_partner"
 NO_SHARED_TIME = "no_shared_time"
 NO_SHARED_LANGUAGE = "no_shared_language"
