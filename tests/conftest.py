@@ -7,15 +7,20 @@ from typing import Protocol
 
 import asyncpg
 import pytest
+from hypothesis import settings as hypothesis_settings
 
 from chassis.clock import Clock
 from chassis.database import Database, connect
 from deploy.embedded import Infrastructure, embedded, temporary_folder
 from deploy.provision import SERVICES, ServiceDsns, provision
-from tests.matching.properties import DRAWN
+from tests.matching.properties import DRAWN, TIMES
 from tests.probes import CONTAINERS, Topics
 
 ROOT = Path(__file__).resolve().parent.parent
+
+# A landing must not hang on chance: the generated cases are the same at every run, until more than usual are asked for.
+hypothesis_settings.register_profile("the same every time", derandomize=TIMES == 1)
+hypothesis_settings.load_profile("the same every time")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
