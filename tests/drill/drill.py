@@ -200,12 +200,12 @@ class Drill:
 
     async def _reorder(self, stage: StubbornStage, fault: Fault) -> None:
         somebody = self.random.choice(list(stage.people.values()))
-        async with meddling.relay_held(self.books, fault.part) as connection:
+        # The broker first: whoever brings it back holds the relays, and would wait for the one that we hold.
+        async with self._locks["broker"], meddling.relay_held(self.books, fault.part) as connection:
             self.meddled.add(UUID(somebody.person_id))
             self._note(fault)
             await self._rename(somebody, times=3)
-            async with self._locks["broker"]:
-                await meddling.publish_newest_first(connection, self.books, fault.part, keys=[UUID(somebody.person_id)])
+            await meddling.publish_newest_first(connection, self.books, fault.part, keys=[UUID(somebody.person_id)])
 
     async def _poison(self, stage: StubbornStage, fault: Fault) -> None:
         somebody = self.random.choice(list(stage.people.values()))
