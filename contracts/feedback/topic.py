@@ -1,0 +1,3 @@
+"""The one topic of the feedback service's facts."""
+
+TOPIC = "viceversa.feedback"
