@@ -16,13 +16,16 @@ import gateway.schema.enums  # noqa: F401 - names and describes the contracts' e
 from chassis.failures import is_away
 from gateway.limits import Limits
 from gateway.loaders import Loaders
-from gateway.schema.cohorts import Cohort, Enrolment, MatchRun
+from gateway.schema.agreements import Agenda, Agreement
+from gateway.schema.cohorts import Cohort, Enrolment
 from gateway.schema.context import Context
 from gateway.schema.inbox import Notification
 from gateway.schema.mutations import Mutation
-from gateway.schema.pairs import Agenda, Agreement, Introduction, Pair
+from gateway.schema.pairs import Pair
 from gateway.schema.people import Organization, Person
 from gateway.schema.queries import Query
+from gateway.schema.reciprocity import Introduction
+from gateway.schema.runs import MatchRun
 from gateway.schema.sessions import Feedback, Session
 from gateway.schema.subscriptions import Subscription
 from gateway.store.paging import NotACursor

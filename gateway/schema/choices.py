@@ -11,18 +11,18 @@ import strawberry
 from contracts import errors, matching
 from contracts.matching import RuleKind, WhyNotCode
 from gateway import policy
-from gateway.schema.cohorts import Cohort, cohort
+from gateway.schema.cohorts import Cohort, the_cohort
 from gateway.schema.context import Info
 from gateway.schema.describing import field
-from gateway.schema.pairs import Direction, Term, the_person
-from gateway.schema.people import Person, person
+from gateway.schema.pairs import Direction, Term
+from gateway.schema.people import Person, person, the_person
+from gateway.schema.spoken import ENGLISH, language
 from gateway.views import PersonSeen
 
 OwnLocale = Annotated[
     str | None, strawberry.argument(description="A language, such as `pl`; left out: the viewer's own.")
 ]
 OWN_TERMS = frozenset({"your ranking"})  # speak of the viewer alone
-ENGLISH = "en"
 
 
 async def own_locale(info: Info, locale: str | None) -> str:
@@ -30,7 +30,7 @@ async def own_locale(info: Info, locale: str | None) -> str:
     if locale is None and info.context.viewer.person_id is not None:
         me = await info.context.loaders.people.load(info.context.viewer.person_id)
         locale = me.profile.locale if me else None
-    return (locale or ENGLISH).replace("_", "-").split("-")[0].casefold()
+    return language(locale or ENGLISH)
 
 
 @strawberry.type(
@@ -148,8 +148,7 @@ class Ranking:
 
     @field("The cohort.")
     async def cohort(self, info: Info) -> Cohort | None:
-        seen = await info.context.loaders.cohorts.load(self.state.cohort_id)
-        return cohort(seen) if seen else None
+        return await the_cohort(info, self.state.cohort_id)
 
 
 @strawberry.type(description="Two people whom no run pairs until the veto is withdrawn. For organizers.")

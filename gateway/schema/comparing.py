@@ -9,11 +9,12 @@ import strawberry
 
 from contracts import matching
 from gateway import policy
-from gateway.schema.cohorts import MatchRun, OrganizationResult, RuleSet, match_run, organization_result, rule_set
 from gateway.schema.context import Info
 from gateway.schema.describing import field
 from gateway.schema.fairness import Fairness, Floor, fairness, floor
 from gateway.schema.people import Person, person
+from gateway.schema.rules import RuleSet, rule_set
+from gateway.schema.runs import MatchRun, OrganizationResult, organization_result, the_run
 
 
 @strawberry.type(description="What a run found over its snapshot, whoever left since.")
@@ -47,8 +48,7 @@ class RunFigures:
 
     @field("The run.")
     async def run(self, info: Info) -> MatchRun | None:
-        seen = await info.context.loaders.runs.load(self.state.run_id)
-        return match_run(seen) if seen else None
+        return await the_run(info, self.state.run_id)
 
     @field("How each organization fares.")
     async def organizations(self, info: Info) -> list[OrganizationResult]:

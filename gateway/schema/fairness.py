@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import strawberry
 
 from contracts import matching
 from contracts.matching import RuleKind
 from gateway.schema.context import Info
 from gateway.schema.describing import field
-from gateway.schema.people import Person, person
-
-Locale = Annotated[str, strawberry.argument(description="A language, such as `pl`.")]
-
-
-def in_locale(locale: str, *, english: str, wordings: tuple[tuple[str, str], ...]) -> str:
-    """A sentence in the language asked for; in English when it is not spoken here."""
-    return dict(wordings).get(locale.replace("_", "-").split("-")[0].casefold(), english)
+from gateway.schema.people import Person, the_person
+from gateway.schema.spoken import Locale, in_locale
 
 
 @strawberry.type(
@@ -182,8 +174,7 @@ class PassedOver:
 
     @field("The person, as far as the viewer may see them; null when not at all.")
     async def person(self, info: Info) -> Person | None:
-        seen = await info.context.loaders.people.load(self.state.partner_id)
-        return person(seen) if seen else None
+        return await the_person(info, self.state.partner_id)
 
     @field("The same as a sentence in this language; in English when it is not spoken here.")
     def why(self, locale: Locale = "en") -> str:

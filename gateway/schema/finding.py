@@ -5,23 +5,33 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from uuid import UUID
 
-from gateway.schema import cohorts, groups, inbox, learning, pairs, people, rounds, sessions
+from gateway.schema import (
+    agreements,
+    cohorts,
+    groups,
+    inbox,
+    learning,
+    pairs,
+    people,
+    reciprocity,
+    rounds,
+    runs,
+    sessions,
+)
 from gateway.schema.context import Info
 from gateway.schema.paging import Node
 
 
 async def _organization(info: Info, key: UUID) -> Node | None:
-    seen = await info.context.loaders.organizations.load(key)
-    return people.organization(seen) if seen else None
+    return await people.the_organization(info, key)
 
 
 async def _person(info: Info, key: UUID) -> Node | None:
-    return await pairs.the_person(info, key)
+    return await people.the_person(info, key)
 
 
 async def _cohort(info: Info, key: UUID) -> Node | None:
-    seen = await info.context.loaders.cohorts.load(key)
-    return cohorts.cohort(seen) if seen else None
+    return await cohorts.the_cohort(info, key)
 
 
 async def _enrolment(info: Info, key: UUID) -> Node | None:
@@ -30,8 +40,7 @@ async def _enrolment(info: Info, key: UUID) -> Node | None:
 
 
 async def _run(info: Info, key: UUID) -> Node | None:
-    seen = await info.context.loaders.runs.load(key)
-    return cohorts.match_run(seen) if seen else None
+    return await runs.the_run(info, key)
 
 
 async def _round_plan(info: Info, key: UUID) -> Node | None:
@@ -55,12 +64,12 @@ async def _pair(info: Info, key: UUID) -> Node | None:
 
 async def _agreement(info: Info, key: UUID) -> Node | None:
     found = await info.context.loaders.agreements.load(key)
-    return pairs.agreement(found) if found else None
+    return agreements.agreement(found) if found else None
 
 
 async def _agenda(info: Info, key: UUID) -> Node | None:
     found = await info.context.loaders.agendas.load(key)
-    return pairs.agenda(found) if found else None
+    return agreements.agenda(found) if found else None
 
 
 async def _session(info: Info, key: UUID) -> Node | None:
@@ -75,7 +84,7 @@ async def _feedback(info: Info, key: UUID) -> Node | None:
 
 async def _introduction(info: Info, key: UUID) -> Node | None:
     found = await info.context.loaders.introductions.load(key)
-    return pairs.introduction(found) if found else None
+    return reciprocity.introduction(found) if found else None
 
 
 async def _notification(info: Info, key: UUID) -> Node | None:

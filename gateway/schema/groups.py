@@ -14,20 +14,15 @@ from gateway import policy
 from gateway.schema.context import Info
 from gateway.schema.describing import field
 from gateway.schema.paging import Node
-from gateway.schema.people import Person, person
+from gateway.schema.people import Person, person, the_person
+from gateway.schema.runs import Unmatched
+from gateway.schema.spoken import Locale, language
 from gateway.views import GroupPlanSeen
 
 if TYPE_CHECKING:
-    from gateway.schema.cohorts import Cohort, Unmatched
+    from gateway.schema.cohorts import Cohort
 
 LazyCohort = Annotated["Cohort", strawberry.lazy("gateway.schema.cohorts")]
-LazyUnmatched = Annotated["Unmatched", strawberry.lazy("gateway.schema.cohorts")]
-Locale = Annotated[str, strawberry.argument(description="A language, such as `pl`.")]
-
-
-async def _person(info: Info, key: UUID) -> Person | None:
-    seen = await info.context.loaders.people.load(key)
-    return person(seen) if seen else None
 
 
 @strawberry.type(description="What somebody learns in a group, and from whom.")
@@ -45,7 +40,7 @@ class GroupLearning:
 
     @field("Who teaches them.")
     async def teacher(self, info: Info) -> Person | None:
-        return await _person(info, self.state.teacher_id)
+        return await the_person(info, self.state.teacher_id)
 
 
 @strawberry.type(description="Somebody in a group.")
@@ -62,7 +57,7 @@ class GroupMember:
 
     @field("Who it is, as far as the viewer may see them.")
     async def person(self, info: Info) -> Person | None:
-        return await _person(info, self.person_id)
+        return await the_person(info, self.person_id)
 
 
 @strawberry.type(description="One named part of a group's value. The amounts sum to the value.")
@@ -90,8 +85,7 @@ class Group:
 
     @field("Why nobody else who needs the topic is in it, in this language; in English when it is not spoken here.")
     async def others(self, locale: Locale = "en") -> list[str]:
-        language = locale.replace("_", "-").split("-")[0].casefold()
-        return list(dict(self.state.wordings).get(language, self.state.others))
+        return list(dict(self.state.wordings).get(language(locale), self.state.others))
 
 
 def group(state: matching.Group, info: Info) -> Group:
@@ -162,10 +156,9 @@ class GroupPlan(Node):
 
     @field("The cohort.")
     async def cohort(self, info: Info) -> LazyCohort | None:
-        from gateway.schema.cohorts import cohort
+        from gateway.schema.cohorts import the_cohort
 
-        found = await info.context.loaders.cohorts.load(self.seen.plan.cohort_id)
-        return cohort(found) if found else None
+        return await the_cohort(info, self.seen.plan.cohort_id)
 
     @field("All groups, the most valuable first. For organizers; null for everybody else.")
     async def groups(self, info: Info) -> list[Group] | None:
@@ -179,9 +172,7 @@ class GroupPlan(Node):
         return group(mine, info) if mine else None
 
     @field("The viewer's own people without a group, and why. For organizers; empty for everybody else.")
-    async def unmatched(self, info: Info) -> list[LazyUnmatched]:
-        from gateway.schema.cohorts import Unmatched
-
+    async def unmatched(self, info: Info) -> list[Unmatched]:
         mine = [each for each in self.seen.plan.unmatched if info.context.viewer.administers(each.organization_id)]
         seen = await info.context.loaders.people.load_many([each.person_id for each in mine])
         return [

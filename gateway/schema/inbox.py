@@ -14,17 +14,18 @@ from gateway.schema.cohorts import Enrolment, enrolment
 from gateway.schema.context import Info
 from gateway.schema.describing import field
 from gateway.schema.paging import After, Connection, First, Node, asked, connection
-from gateway.schema.pairs import Introduction, Pair, introduction, pair
+from gateway.schema.pairs import Pair, pair
 from gateway.schema.people import (
     Consent,
     Organization,
     Person,
     Preferences,
     consent,
-    organization,
-    person,
     preferences,
+    the_organization,
+    the_person,
 )
+from gateway.schema.reciprocity import Introduction, introduction
 from gateway.schema.sessions import Feedback, Session, feedback, session
 
 UnreadOnly = Annotated[bool, strawberry.argument(description="Only messages that were not read yet.")]
@@ -67,15 +68,11 @@ class Viewer:
 
     @field("Their profile; null when they have none.")
     async def person(self, info: Info) -> Person | None:
-        person_id = info.context.viewer.person_id
-        seen = await info.context.loaders.people.load(person_id) if person_id else None
-        return person(seen) if seen else None
+        return await the_person(info, info.context.viewer.person_id)
 
     @field("Their organization; null for operators.")
     async def organization(self, info: Info) -> Organization | None:
-        organization_id = info.context.viewer.organization_id
-        seen = await info.context.loaders.organizations.load(organization_id) if organization_id else None
-        return organization(seen) if seen else None
+        return await the_organization(info, info.context.viewer.organization_id)
 
     @field("Their places in cohorts.")
     async def enrolments(self, info: Info) -> list[Enrolment]:

@@ -12,7 +12,7 @@ from gateway import policy
 from gateway.schema.context import Info
 from gateway.schema.describing import field
 from gateway.schema.paging import Node
-from gateway.schema.people import Organization, organization
+from gateway.schema.people import Organization, the_organization
 from gateway.views import CalibrationSeen
 
 
@@ -80,10 +80,7 @@ class Calibration(Node):
 
     @field("The organization; null for the shared one.")
     async def organization(self, info: Info) -> Organization | None:
-        if self.seen.calibration.organization_id is None:
-            return None
-        found = await info.context.loaders.organizations.load(self.seen.calibration.organization_id)
-        return organization(found) if found else None
+        return await the_organization(info, self.seen.calibration.organization_id)
 
 
 @strawberry.type(description="What a match run heeds of released feedback.")

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
 import strawberry
 
-from contracts import feedback, matching
-from contracts.feedback import IntroductionStatus, TopicItemStatus
+from contracts import matching
 from contracts.matching import DeclineReason, PairStatus
 from gateway import policy
-from gateway.schema.cohorts import Cohort, Locale, MatchRun, cohort, match_run
+from gateway.schema.agreements import Agenda, Agreement, agenda, agreement
+from gateway.schema.cohorts import Cohort, the_cohort
 from gateway.schema.context import Info
 from gateway.schema.describing import field
 from gateway.schema.paging import After, Connection, First, Node, asked, connection
-from gateway.schema.people import Organization, Person, organization, person
+from gateway.schema.people import Organization, Person, the_organization, the_person
+from gateway.schema.reciprocity import Introduction, Reciprocity, introduction, reciprocity
+from gateway.schema.runs import MatchRun, the_run
+from gateway.schema.spoken import Locale, language
 from gateway.views import PairSeen
 
 if TYPE_CHECKING:
@@ -24,12 +27,6 @@ if TYPE_CHECKING:
 
 LazySession = Annotated["Session", strawberry.lazy("gateway.schema.sessions")]
 LazyFeedback = Annotated["Feedback", strawberry.lazy("gateway.schema.sessions")]
-
-
-async def the_person(info: Info, person_id: UUID | None) -> Person | None:
-    """A person at the viewer's tier."""
-    seen = await info.context.loaders.people.load(person_id) if person_id else None
-    return person(seen) if seen else None
 
 
 async def the_pair(info: Info, pair_id: UUID) -> Pair | None:
@@ -49,8 +46,7 @@ class PairMember:
 
     @field("The organization of the person.")
     async def organization(self, info: Info) -> Organization | None:
-        seen = await info.context.loaders.organizations.load(self.state.organization_id)
-        return organization(seen) if seen else None
+        return await the_organization(info, self.state.organization_id)
 
 
 @strawberry.type(description="What one of the two teaches the other: which need is met by which offer.")
@@ -112,185 +108,6 @@ class Question:
         return await the_person(info, self.state.asked_by)
 
 
-@strawberry.type(description="What one of the two wants from the pair.")
-class Goal:
-    person_id: strawberry.Private[UUID]
-    text: str = strawberry.field(description="The goal.")
-
-    @field("Whose goal it is.")
-    async def person(self, info: Info) -> Person | None:
-        return await the_person(info, self.person_id)
-
-
-@strawberry.type(description="One meeting of the tapering plan.")
-class PlannedMeeting:
-    number: int = strawberry.field(description="1 is the first.")
-    minutes: int = strawberry.field(description="How long; never longer than the one before.")
-    focus: str = strawberry.field(description="What it is about.")
-
-
-@strawberry.type(description="What both sign before they begin. For the two only.")
-class Agreement(Node):
-    state: strawberry.Private[feedback.Agreement]
-    goals: list[Goal] = strawberry.field(description="What each of the two wants.")
-    ground_rules: str = strawberry.field(description="How the two want to deal with each other.")
-    cadence_days: int = strawberry.field(description="Days between two meetings.")
-    plan: list[PlannedMeeting] = strawberry.field(
-        description="The meetings: early ones longer, later ones shorter with one focus each."
-    )
-    confidentiality: str = strawberry.field(description="What stays between the two.")
-    ends_on: date | None = strawberry.field(description="The last day.")
-    terms_version: int = strawberry.field(
-        description="Grows with each change of the terms, which clears the signatures. `signAgreement` names it."
-    )
-    complete: bool = strawberry.field(description="Whether both have signed these terms.")
-
-    @field("Who has signed these terms.")
-    async def signed_by(self, info: Info) -> list[Person]:
-        found = await info.context.loaders.people.load_many(list(self.state.signed_by))
-        return [person(each) for each in found if each]
-
-    @field("The pair.")
-    async def pair(self, info: Info) -> Pair | None:
-        return await the_pair(info, self.state.pair_id)
-
-
-def agreement(state: feedback.Agreement) -> Agreement:
-    """An agreement, for one of the two."""
-    return Agreement(
-        state=state,
-        id=strawberry.ID(str(state.agreement_id)),
-        goals=[Goal(person_id=each.person_id, text=each.text) for each in state.goals],
-        ground_rules=state.ground_rules,
-        cadence_days=state.cadence_days,
-        plan=[PlannedMeeting(number=each.number, minutes=each.minutes, focus=each.focus) for each in state.plan],
-        confidentiality=state.confidentiality,
-        ends_on=state.ends_on,
-        terms_version=state.terms_version,
-        complete=state.complete,
-    )
-
-
-@strawberry.type(description="One line of a pair's agenda.")
-class TopicItem:
-    state: strawberry.Private[feedback.TopicItem]
-    id: strawberry.ID = strawberry.field(description="A UUID; `decideTopic` takes it.")
-    text: str = strawberry.field(description="The topic.")
-    added_as: str = strawberry.field(description="`teacher` or `learner`: as what it was added.")
-    status: TopicItemStatus = strawberry.field(description="Where it stands; the learner decides.")
-
-    @field("Who added it.")
-    async def added_by(self, info: Info) -> Person | None:
-        return await the_person(info, self.state.added_by)
-
-    @field("Whose learning it is for.")
-    async def learner(self, info: Info) -> Person | None:
-        return await the_person(info, self.state.learner_id)
-
-
-@strawberry.type(description="The growing agenda of a pair. For the two only.")
-class Agenda(Node):
-    state: strawberry.Private[feedback.Agenda]
-    items: list[TopicItem] = strawberry.field(description="Its lines, the oldest first.")
-
-    @field("The pair.")
-    async def pair(self, info: Info) -> Pair | None:
-        return await the_pair(info, self.state.pair_id)
-
-
-def agenda(state: feedback.Agenda) -> Agenda:
-    """An agenda, for one of the two."""
-    return Agenda(
-        state=state,
-        id=strawberry.ID(str(state.agenda_id)),
-        items=[
-            TopicItem(
-                state=each,
-                id=strawberry.ID(str(each.item_id)),
-                text=each.text,
-                added_as=each.added_as,
-                status=each.status,
-            )
-            for each in state.items
-        ],
-    )
-
-
-@strawberry.type(description="What one of the two gave so far.")
-class Tally:
-    person_id: strawberry.Private[UUID]
-    sessions_taught: int = strawberry.field(description="Sessions in which this one taught something.")
-    sessions_learned: int = strawberry.field(description="Sessions in which this one learned something.")
-    silent_streak: int = strawberry.field(description="Sessions in a row in which this one taught nothing.")
-    introductions_made: int = strawberry.field(description="Doors that this one opened for the other.")
-
-    @field("Who.")
-    async def person(self, info: Info) -> Person | None:
-        return await the_person(info, self.person_id)
-
-
-@strawberry.type(description="Give as much as you get. For the two only; never a ranking of people.")
-class Reciprocity:
-    sessions_logged: int = strawberry.field(description="Sessions that both have logged.")
-    balance: float = strawberry.field(description="1 is balanced, 0 is one way.")
-    tallies: list[Tally] = strawberry.field(description="What each of the two gave.")
-
-
-def reciprocity(state: feedback.Reciprocity) -> Reciprocity:
-    """A pair's ledger, for one of the two."""
-    return Reciprocity(
-        sessions_logged=state.sessions_logged,
-        balance=state.balance,
-        tallies=[
-            Tally(
-                person_id=each.person_id,
-                sessions_taught=each.sessions_taught,
-                sessions_learned=each.sessions_learned,
-                silent_streak=each.silent_streak,
-                introductions_made=each.introductions_made,
-            )
-            for each in state.tallies
-        ],
-    )
-
-
-@strawberry.type(
-    description="Somebody opens a door. For the one who offers, the one who receives, and the third person who is asked."
-)
-class Introduction(Node):
-    state: strawberry.Private[feedback.Introduction]
-    about: str = strawberry.field(description="What it is about.")
-    status: IntroductionStatus = strawberry.field(description="How far the door is open.")
-    outcome: str = strawberry.field(description="What came of it, by the receiver; empty until then.")
-
-    @field("Who opens the door.")
-    async def offered_by(self, info: Info) -> Person | None:
-        return await the_person(info, self.state.offered_by)
-
-    @field("For whom.")
-    async def offered_to(self, info: Info) -> Person | None:
-        return await the_person(info, self.state.offered_to)
-
-    @field("To whom it leads; hidden from the receiver until that one agreed.")
-    async def third_person(self, info: Info) -> Person | None:
-        return await the_person(info, self.state.third_person_id)
-
-    @field("The pair in which it was offered; null for the third person.")
-    async def pair(self, info: Info) -> Pair | None:
-        return await the_pair(info, self.state.pair_id)
-
-
-def introduction(state: feedback.Introduction) -> Introduction:
-    """An introduction, as policy.introduction_for lets this viewer see it."""
-    return Introduction(
-        state=state,
-        id=strawberry.ID(str(state.introduction_id)),
-        about=state.about,
-        status=state.status,
-        outcome=state.outcome,
-    )
-
-
 @strawberry.type(
     description="Two people of a cohort. Null means: not for this viewer. Organizers see status and value; the two see why."
 )
@@ -326,8 +143,7 @@ class Pair(Node):
 
     @field("The cohort.")
     async def cohort(self, info: Info) -> Cohort | None:
-        seen = await info.context.loaders.cohorts.load(self.state.pair.cohort_id)
-        return cohort(seen) if seen else None
+        return await the_cohort(info, self.state.pair.cohort_id)
 
     @field("The other one, for one of the two; null for organizers.")
     async def partner(self, info: Info) -> Person | None:
@@ -340,8 +156,8 @@ class Pair(Node):
     @field("Why these two, in this language; in English when the platform does not speak it.")
     async def wording(self, info: Info, locale: Locale = "en") -> Wording:
         seen = self.state
-        language = locale.replace("_", "-").split("-")[0].casefold()
-        said = next((each for each in seen.pair.wordings if each.locale == language), _english(seen.pair))
+        spoken = language(locale)
+        said = next((each for each in seen.pair.wordings if each.locale == spoken), _english(seen.pair))
         grounds = policy.may_read_grounds(seen.sight, seen.opted)
         return Wording(
             locale=said.locale,
@@ -356,8 +172,7 @@ class Pair(Node):
         run_id = self.state.pair.run_id
         if self.state.sight not in policy.PAIR["run"] or run_id is None:
             return None
-        seen = await info.context.loaders.runs.load(run_id)
-        return match_run(seen) if seen else None
+        return await the_run(info, run_id)
 
     @field("What the two agreed. For the two.")
     async def agreement(self, info: Info) -> Agreement | None:

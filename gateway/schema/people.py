@@ -26,6 +26,18 @@ LazyEnrolment = Annotated["Enrolment", strawberry.lazy("gateway.schema.cohorts")
 LazyPair = Annotated["Pair", strawberry.lazy("gateway.schema.pairs")]
 
 
+async def the_organization(info: Info, organization_id: UUID | None) -> Organization | None:
+    """An organization; None for no id, and where there is none."""
+    seen = await info.context.loaders.organizations.load(organization_id) if organization_id else None
+    return organization(seen) if seen else None
+
+
+async def the_person(info: Info, person_id: UUID | None) -> Person | None:
+    """A person at the viewer's tier; None for no id, and for whoever the viewer may not see."""
+    seen = await info.context.loaders.people.load(person_id) if person_id else None
+    return person(seen) if seen else None
+
+
 @strawberry.type(description="A partner organization: an employer, a school, an association.")
 class Organization(Node):
     name: str = strawberry.field(description="Its name.")
@@ -179,16 +191,14 @@ class Person(Node):
 
     @field("The organization that the person belongs to.")
     async def organization(self, info: Info) -> Organization | None:
-        seen = await info.context.loaders.organizations.load(self.state.profile.organization_id)
-        return organization(seen) if seen else None
+        return await the_organization(info, self.state.profile.organization_id)
 
     @field("Whom the person reports to; the two are never paired. For the person and their admins.")
     async def manager(self, info: Info) -> Person | None:
         manager_id = self.state.profile.manager_id
         if "manager" not in self.state.fields or manager_id is None:
             return None
-        seen = await info.context.loaders.people.load(manager_id)
-        return person(seen) if seen else None
+        return await the_person(info, manager_id)
 
     @field("The person's places in cohorts. For the person and their admins.")
     async def enrolments(self, info: Info) -> list[LazyEnrolment] | None:

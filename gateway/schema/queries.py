@@ -26,6 +26,7 @@ from gateway.schema import (
     pairs as pair_types,
     people as people_types,
     rounds as round_types,
+    runs as run_types,
     sessions as session_types,
 )
 from gateway.schema.context import Id, Info, the_id
@@ -104,8 +105,7 @@ class Query:
 
     @field("An organization.")
     async def organization(self, info: Info, id: Id) -> people_types.Organization | None:  # noqa: A002
-        seen = await info.context.loaders.organizations.load(the_id(id, path="id"))
-        return people_types.organization(seen) if seen else None
+        return await people_types.the_organization(info, the_id(id, path="id"))
 
     @field("Organizations by name: all of them for admins and operators, the partners of their cohorts for people.")
     async def organizations(
@@ -117,12 +117,11 @@ class Query:
 
     @field("A person, as far as the viewer may see them.")
     async def person(self, info: Info, id: Id) -> people_types.Person | None:  # noqa: A002
-        return await pair_types.the_person(info, the_id(id, path="id"))
+        return await people_types.the_person(info, the_id(id, path="id"))
 
     @field("A cohort.")
     async def cohort(self, info: Info, id: Id) -> cohort_types.Cohort | None:  # noqa: A002
-        seen = await info.context.loaders.cohorts.load(the_id(id, path="id"))
-        return cohort_types.cohort(seen) if seen else None
+        return await cohort_types.the_cohort(info, the_id(id, path="id"))
 
     @field("The cohorts of the viewer's organization, the latest first.")
     async def cohorts(
@@ -158,9 +157,8 @@ class Query:
         return connection(found, inbox_types.notification, asked=page)
 
     @field("A match run, for organizers of its cohort and operators.")
-    async def match_run(self, info: Info, id: Id) -> cohort_types.MatchRun | None:  # noqa: A002
-        seen = await info.context.loaders.runs.load(the_id(id, path="id"))
-        return cohort_types.match_run(seen) if seen else None
+    async def match_run(self, info: Info, id: Id) -> run_types.MatchRun | None:  # noqa: A002
+        return await run_types.the_run(info, the_id(id, path="id"))
 
     @field("Two completed match runs of a cohort side by side. For its organizers and operators. Never kept here.")
     async def compare_runs(self, info: Info, run_id: RunId, other_id: OtherRunId) -> results.ComparisonPayload:

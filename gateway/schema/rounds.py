@@ -77,10 +77,9 @@ class RoundPlan(Node):
 
     @field("The cohort.")
     async def cohort(self, info: Info) -> LazyCohort | None:
-        from gateway.schema.cohorts import cohort
+        from gateway.schema.cohorts import the_cohort
 
-        found = await info.context.loaders.cohorts.load(self.seen.plan.cohort_id)
-        return cohort(found) if found else None
+        return await the_cohort(info, self.seen.plan.cohort_id)
 
     @field("Who meets whom in each round. For organizers; null for everybody else.")
     def rounds(self) -> list[Round] | None:

@@ -12,8 +12,8 @@ from contracts.feedback import FeedbackKind, FeedbackStatus, SessionStatus
 from gateway.schema.context import Info
 from gateway.schema.describing import field
 from gateway.schema.paging import Node
-from gateway.schema.pairs import Pair, the_pair, the_person
-from gateway.schema.people import Person
+from gateway.schema.pairs import Pair, the_pair
+from gateway.schema.people import Person, the_person
 
 
 @strawberry.type(description="That one side logged a session. The words are private: see the query `sessionLogs`.")

@@ -9,7 +9,7 @@ from uuid import UUID
 import strawberry
 
 from gateway import policy
-from gateway.schema import cohorts as cohort_types, inbox as inbox_types, pairs as pair_types, sessions as session_types
+from gateway.schema import inbox as inbox_types, pairs as pair_types, runs as run_types, sessions as session_types
 from gateway.schema.context import Info, the_id
 from gateway.schema.describing import subscription
 
@@ -61,10 +61,9 @@ class Subscription:
         return _follow(info, "notification", info.context.viewer.person_id, load)
 
     @subscription("A match run of the cohort moved on. For organizers and operators.")
-    def match_run_progress(self, info: Info, cohort_id: RunCohortId) -> AsyncGenerator[cohort_types.MatchRun, None]:
-        async def load(key: UUID) -> cohort_types.MatchRun | None:
-            seen = await info.context.loaders.runs.load(key)
-            return cohort_types.match_run(seen) if seen else None
+    def match_run_progress(self, info: Info, cohort_id: RunCohortId) -> AsyncGenerator[run_types.MatchRun, None]:
+        async def load(key: UUID) -> run_types.MatchRun | None:
+            return await run_types.the_run(info, key)
 
         return _follow(info, "run", the_id(cohort_id, path="cohortId"), load)
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import strawberry
 
 from contracts.matching import PairChanged, PairProposed
-from gateway.schema import cohorts, comparing, fairness, imports, pairs, people, sessions
+from gateway.schema import agreements, cohorts, comparing, fairness, imports, pairs, people, reciprocity, runs, sessions
 from gateway.schema.mutations.carrying import Done
 from gateway.schema.refusals import (
     Conflict,
@@ -70,7 +70,7 @@ ReadPayload = Annotated[NotificationsRead | Refused, _payload("ReadPayload", "Ho
 UnsubscribePayload = Annotated[Unsubscribed | Refused, _payload("UnsubscribePayload", "That it was done")]
 CohortPayload = Annotated[cohorts.Cohort | Refused, _payload("CohortPayload", "The cohort")]
 EnrolmentPayload = Annotated[cohorts.Enrolment | Refused, _payload("EnrolmentPayload", "The place in the cohort")]
-MatchRunPayload = Annotated[cohorts.MatchRun | Refused, _payload("MatchRunPayload", "The match run")]
+MatchRunPayload = Annotated[runs.MatchRun | Refused, _payload("MatchRunPayload", "The match run")]
 ComparisonPayload = Annotated[
     comparing.RunComparison | Refused, _payload("ComparisonPayload", "Two match runs side by side")
 ]
@@ -79,9 +79,9 @@ RulesCheckPayload = Annotated[
     fairness.RulesCheck | Refused, _payload("RulesCheckPayload", "Whether rules contradict each other")
 ]
 PairPayload = Annotated[pairs.Pair | Refused, _payload("PairPayload", "The pair")]
-AgreementPayload = Annotated[pairs.Agreement | Refused, _payload("AgreementPayload", "The agreement")]
-AgendaPayload = Annotated[pairs.Agenda | Refused, _payload("AgendaPayload", "The agenda")]
-IntroductionPayload = Annotated[pairs.Introduction | Refused, _payload("IntroductionPayload", "The introduction")]
+AgreementPayload = Annotated[agreements.Agreement | Refused, _payload("AgreementPayload", "The agreement")]
+AgendaPayload = Annotated[agreements.Agenda | Refused, _payload("AgendaPayload", "The agenda")]
+IntroductionPayload = Annotated[reciprocity.Introduction | Refused, _payload("IntroductionPayload", "The introduction")]
 SessionPayload = Annotated[sessions.Session | Refused, _payload("SessionPayload", "The session")]
 FeedbackPayload = Annotated[sessions.Feedback | Refused, _payload("FeedbackPayload", "The feedback")]
 ReportPayload = Annotated[imports.ImportReport | Refused, _payload("ReportPayload", "The report of an import")]
@@ -116,10 +116,9 @@ async def read_enrolment(done: Done[Any]) -> cohorts.Enrolment | None:
     return cohorts.enrolment(mine) if mine else None
 
 
-async def read_run(done: Done[Any]) -> cohorts.MatchRun | None:
+async def read_run(done: Done[Any]) -> runs.MatchRun | None:
     """The command's match run."""
-    seen = await done.info.context.loaders.runs.load(done.command.run_id)
-    return cohorts.match_run(seen) if seen else None
+    return await runs.the_run(done.info, done.command.run_id)
 
 
 async def read_pair(done: Done[Any]) -> pairs.Pair | None:
@@ -133,16 +132,16 @@ async def read_pinned_pair(done: Done[Any]) -> pairs.Pair | None:
     return await pairs.the_pair(done.info, key) if key else None
 
 
-async def read_agreement(done: Done[Any]) -> pairs.Agreement | None:
+async def read_agreement(done: Done[Any]) -> agreements.Agreement | None:
     """The agreement of the command's pair."""
     found = await done.info.context.loaders.agreements_of.load(done.command.pair_id)
-    return pairs.agreement(found) if found else None
+    return agreements.agreement(found) if found else None
 
 
-async def read_agenda(done: Done[Any]) -> pairs.Agenda | None:
+async def read_agenda(done: Done[Any]) -> agreements.Agenda | None:
     """The agenda of the command's pair."""
     found = await done.info.context.loaders.agendas_of.load(done.command.pair_id)
-    return pairs.agenda(found) if found else None
+    return agreements.agenda(found) if found else None
 
 
 async def read_session(done: Done[Any]) -> sessions.Session | None:
@@ -157,7 +156,7 @@ async def read_feedback(done: Done[Any]) -> sessions.Feedback | None:
     return sessions.feedback(found) if found else None
 
 
-async def read_introduction(done: Done[Any]) -> pairs.Introduction | None:
+async def read_introduction(done: Done[Any]) -> reciprocity.Introduction | None:
     """The command's introduction."""
     found = await done.info.context.loaders.introductions.load(done.command.introduction_id)
-    return pairs.introduction(found) if found else None
+    return reciprocity.introduction(found) if found else None
