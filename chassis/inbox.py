@@ -272,7 +272,7 @@ class Inbox:
         return _State(row.generation, frozenset(zip(row.topics or (), row.keys or (), strict=True)))
 
     async def _apply_batch(self, received: Sequence[Received]) -> Outcome:
-        while True:
+        while True:  # it ends: each time at least one more of these facts is known
             try:
                 return await self._apply_once(received)
             except Overtaken:
