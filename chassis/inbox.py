@@ -8,7 +8,6 @@ jittered retries), *permanent* (parked in PostgreSQL together with all later mes
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -27,6 +26,7 @@ from chassis.broker import DEAD, Incoming, Outgoing, Publisher
 from chassis.consuming import Postponed
 from chassis.database import Database, Transaction
 from chassis.failures import Breaker, HandlerFailed, is_away, is_transient
+from chassis.parking import count_waiting, first_parked, note_redriven, note_still_failing, park
 from chassis.projecting import Projection, project_latest
 from contracts.base import SYSTEM, Event, Recorded, Undecodable, facts
 
@@ -52,19 +52,6 @@ _FIRST_SIGHT = sa.text(
     "FROM unnest(CAST(:ids AS uuid[])) AS id WHERE id NOT IN (SELECT fact_id FROM known)) "
     "SELECT array_agg(fact_id) FROM known"
 )
-_PARK = sa.text(
-    'INSERT INTO parked (consumer, topic, partition, "offset", key, fact_id, wire, headers, payload, handler, reason) '
-    "VALUES (:consumer, :topic, :partition, :offset, :key, :fact_id, :wire, CAST(:headers AS jsonb), :payload, :handler, :reason) "
-    "ON CONFLICT DO NOTHING"
-)
-_NEXT_PARKED = sa.text(
-    'SELECT parked_id, topic, partition, "offset", key, payload, headers FROM parked '
-    "WHERE consumer = :consumer AND redriven_at IS NULL AND topic = :topic AND key IS NOT DISTINCT FROM :key "
-    "ORDER BY parked_id LIMIT 1"
-)
-_STILL = sa.text("UPDATE parked SET reason = :reason, handler = :handler WHERE parked_id = :id")
-_REDRIVEN = sa.text("UPDATE parked SET redriven_at = clock_timestamp() WHERE parked_id = :id")
-_WAITING = sa.text("SELECT count(*) FROM parked WHERE consumer = :consumer AND redriven_at IS NULL")
 _PRUNE = sa.text(
     "DELETE FROM inbox WHERE ctid IN (SELECT ctid FROM inbox WHERE seen_at < clock_timestamp() - make_interval(days => :days) "
     "LIMIT :most FOR UPDATE SKIP LOCKED)"
@@ -202,34 +189,29 @@ class Inbox:
             while await self._redrive_next(topic, key):
                 done += 1
         async with self.database.begin(SYSTEM) as tx:
-            waiting = await tx.connection.scalar(_WAITING, {"consumer": self.consumer})
+            waiting = await count_waiting(tx, consumer=self.consumer)
         self.breaker.succeeded(done)
-        return done, int(waiting or 0)
+        return done, waiting
 
     async def _redrive_next(self, topic: str, key: bytes | None) -> bool:
         """Whether the key's first parked message could be done."""
         async with self.database.begin(SYSTEM) as tx:
             # Exclusive against every consumer of this group: none may decide "parked" or "not parked" meanwhile.
             await tx.connection.execute(_EXCLUSIVE, {"consumer": self.consumer})
-            wanted = {"consumer": self.consumer, "topic": topic, "key": key}
-            row = (await tx.connection.execute(_NEXT_PARKED, wanted)).first()
-            if row is None:
+            parked = await first_parked(tx, consumer=self.consumer, topic=topic, key=key)
+            if parked is None:
                 return False
-            headers = tuple((name, None if value is None else value.encode()) for name, value in row.headers)
-            record = Incoming(row.topic, row.partition, row.offset, row.key, row.payload, headers, 0)
             try:
-                received = self._decode(record)
+                received = self._decode(parked.record)
                 if received is not None:
                     async with tx.connection.begin_nested():
                         await self._effects([received], tx, (await self._state(tx)).generation)
             except Exception as error:
                 _raise_if_away(error)
                 handler = error.handler if isinstance(error, HandlerFailed) else ""
-                await tx.connection.execute(
-                    _STILL, {"id": row.parked_id, "reason": str(error)[:2000], "handler": handler}
-                )
+                await note_still_failing(tx, parked.parked_id, handler=handler, reason=str(error))
                 return False
-            await tx.connection.execute(_REDRIVEN, {"id": row.parked_id})
+            await note_redriven(tx, parked.parked_id)
             return True
 
     async def prune(self, *, days: int) -> bool:
@@ -382,28 +364,17 @@ class Inbox:
             self._note([each], outcome)
 
     async def _park(self, tx: Transaction, each: Received, *, handler: str, reason: str) -> None:
-        record = each.record
-        headers = [
-            (name, None if value is None else value.decode("utf-8", "replace")) for name, value in record.headers
-        ]
-        parked = await tx.connection.execute(
-            _PARK,
-            {
-                "consumer": self.consumer,
-                "topic": record.topic,
-                "partition": record.partition,
-                "offset": record.offset,
-                "key": record.key,
-                "fact_id": each.fact_id,
-                "wire": each.wire,
-                "headers": json.dumps(headers),
-                "payload": record.value,
-                "handler": handler,
-                "reason": reason[:2000],
-            },
+        parked = await park(
+            tx,
+            each.record,
+            consumer=self.consumer,
+            fact_id=each.fact_id,
+            wire=each.wire,
+            handler=handler,
+            reason=reason,
         )
-        self.parked += parked.rowcount
-        telemetry.PARKED.labels(self.consumer).inc(parked.rowcount)
+        self.parked += parked
+        telemetry.PARKED.labels(self.consumer).inc(parked)
 
     async def _bury(self, unreadable: Sequence[Unreadable]) -> None:
         if self.publisher is None:
