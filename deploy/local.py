@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -201,7 +202,9 @@ async def _bring_broker_back(running: Platform, infrastructure: Embedded, say: C
             with _standing_still(running):
                 infrastructure.broker.start_again()
                 create(infrastructure.kafka_bootstrap)
-            await asyncio.to_thread(_prepare, infrastructure, running.secrets, say, broker_forgot=True)
+            # Forked off, where that can be: nobody publishes meanwhile, and importing takes many times as long as what is to be done.
+            again = partial(_prepare, forking=running.nursery, broker_forgot=True)
+            await asyncio.to_thread(again, infrastructure, running.secrets, say)
     except BaseException as error:
         infrastructure.broker.kill()  # half of this is worse than nothing: newer facts would go out before older ones
         if isinstance(error, OSError | TimeoutError | asyncpg.PostgresError | asyncpg.InterfaceError):
