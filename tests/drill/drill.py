@@ -60,6 +60,7 @@ class Drill:
     ledger: Ledger = field(default_factory=Ledger)
     kills: int = 0
     bursts: int = 0
+    lifted: float = 0.0  # when the last of a burst's faults began to be undone
     cohorts: int = 0
 
     def __post_init__(self) -> None:
@@ -131,12 +132,15 @@ class Drill:
 
     async def _burst(self, stage: StubbornStage, burst: Burst) -> None:
         await asyncio.sleep(burst.quiet)
+        self.lifted = time.monotonic()
         strikes = []
         for fault in burst.faults:
             strikes.append(asyncio.create_task(self._strike(stage, fault)))
             await asyncio.sleep(burst.gap)
         skipped = [why for why in await asyncio.gather(*strikes) if why]
+        undone = time.monotonic() - self.lifted
         seconds, missing = await self.watch.recovered(within=_RECOVERY_WITHIN)
+        seconds += undone
         self.bursts += 1
         self.recoveries.append(seconds)
         what = ", ".join(map(str, burst.faults)) + "".join(f" ({why})" for why in skipped)
@@ -166,6 +170,7 @@ class Drill:
                     self._note(fault)
                     await asyncio.to_thread(self.target.kill, fault.part)
                     await asyncio.sleep(fault.seconds)
+                    self.lifted = time.monotonic()
                     await asyncio.to_thread(self.target.revive, fault.part)
             case Kind.PAUSE:
                 async with self._locks[fault.part]:
@@ -174,6 +179,7 @@ class Drill:
                     try:
                         await asyncio.sleep(fault.seconds)
                     finally:
+                        self.lifted = time.monotonic()
                         self.target.resume(fault.part)
             case Kind.KILL_RELAY:
                 deadline = time.monotonic() + _STRIKE_AGAIN_WITHIN
@@ -215,6 +221,7 @@ class Drill:
             await self._rename(somebody, times=2)
             await asyncio.sleep(fault.seconds)
         finally:
+            self.lifted = time.monotonic()
             await self._insist(lambda: meddling.cure(self.books, fault.part))
         await self._insist(lambda: self._redriven(fault.part))
 

@@ -36,6 +36,7 @@ class Kept:
     version: str = "version"
     partial: bool = False
     where: str = "true"
+    drafts: bool = True  # whether it keeps pairs that are drafts
 
 
 _REAL = "NOT mailbox"  # an organization's admins have rows of their own, made from its address book
@@ -76,7 +77,7 @@ KEPT = (
     Kept("notifications", "person", "person_id", (profiles.ProfileUpdated,), version="profile_version", where=_REAL),
     Kept("notifications", "person", "person_id", (profiles.ContactChanged,), version="contact_version", where=_REAL),
     Kept("notifications", "cohort", "cohort_id", _COHORTS),
-    Kept("notifications", "pair", "pair_id", _PAIRS),
+    Kept("notifications", "pair", "pair_id", _PAIRS, drafts=False),
     Kept("notifications", "meeting", "session_id", _SESSIONS),
 )
 
@@ -116,7 +117,7 @@ async def collect(
     return Ledger(
         facts=facts,
         consumers=[await _consumer(books, name) for name in books.specs if books.specs[name].consumes],
-        mirrors=[await _mirror(books, kept) for kept in KEPT],
+        mirrors=[await _mirror(books, kept, drafts=_drafts(payloads.values())) for kept in KEPT],
         differences=await differences(books.specs["gateway"], books, [payloads[fact.fact_id] for fact in facts]),
         consequences=await _consequences(books, payloads.values()),
         mails=mails,
@@ -160,7 +161,16 @@ async def _consumer(books: Books, name: str) -> Consumer:
     return Consumer(name, _wires(books.specs[name].consumes), seen, ordered=name != "gateway")
 
 
-async def _mirror(books: Books, kept: Kept) -> Mirror:
+def _drafts(payloads: Iterable[tuple[str, bytes]]) -> frozenset[UUID]:
+    """Pairs that were never more than a draft: a run's organizer may give it up before anything is published."""
+    wires = _wires(_PAIRS)
+    ever: dict[str, set[str]] = {}
+    for pair in (json.loads(payload)["pair"] for wire, payload in payloads if wire in wires):
+        ever.setdefault(pair["pair_id"], set()).add(pair["status"])
+    return frozenset(UUID(pair_id) for pair_id, statuses in ever.items() if statuses == {"draft"})
+
+
+async def _mirror(books: Books, kept: Kept, *, drafts: frozenset[UUID]) -> Mirror:
     async with books.open(kept.service) as connection:
         rows = await connection.fetch(
             f"SELECT {kept.key} AS key, {kept.version} AS version FROM {kept.table} WHERE {kept.where}"
@@ -168,7 +178,8 @@ async def _mirror(books: Books, kept: Kept) -> Mirror:
     # Version 0: the row was made for something else and waits for its first fact.
     versions = {UUID(str(row["key"])): row["version"] for row in rows if row["version"]}
     name = f"{kept.service}.{kept.table}.{kept.version}"
-    return Mirror(name, _wires(kept.wires), versions, partial=kept.partial)
+    passed_over = frozenset() if kept.drafts else drafts
+    return Mirror(name, _wires(kept.wires), versions, partial=kept.partial, passed_over=passed_over)
 
 
 def _wires(kinds: Iterable[type[Event]]) -> frozenset[str]:

@@ -65,6 +65,7 @@ class Mirror:
     wires: frozenset[str]
     versions: Mapping[UUID, int]
     partial: bool = False  # it keeps some aggregates only: a row that is not there proves nothing
+    passed_over: frozenset[UUID] = frozenset()  # aggregates that it rightly keeps nothing of
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +203,7 @@ def _mirrored(facts: Sequence[Fact], mirror: Mirror) -> Iterator[Finding]:
     for key, fact in newest.items():
         stands = mirror.versions.get(key)
         if stands is None:
-            if not mirror.partial:
+            if not mirror.partial and key not in mirror.passed_over:
                 yield Finding(Fault.LOST, f"{mirror.table} has no row of {fact}", fact.at)
         elif stands < fact.version:
             yield Finding(Fault.LOST, f"{mirror.table} stands at version {stands} and misses {fact}", fact.at)

@@ -49,6 +49,7 @@ SOUND = Ledger(
     mirrors=(
         Mirror("profiles.person", frozenset({UPDATED}), {ANN: 3, BEN: 1}),
         Mirror("feedback.pair", frozenset({PROPOSED}), {}, partial=True),
+        Mirror("notifications.pair", frozenset({PROPOSED}), {}, passed_over=frozenset({PAIR})),
     ),
     consequences=(Consequence("an agreement for each pair", {PAIR: 1}, {PAIR: 1}),),
     mails=(Mail(ANN, "sent", 1), Mail(BEN, "doubtful", 0), Mail(PAIR, "pending", 0)),
@@ -89,6 +90,11 @@ class TestJudge:
             (lambda: replace(SOUND, facts=(*FACTS, fact(6, version=2))), Fault.OUT_OF_ORDER, "was written after"),
             (lambda: mirrored({ANN: 2, BEN: 1}), Fault.LOST, "stands at version 2 and misses"),
             (lambda: mirrored({ANN: 3}), Fault.LOST, "profiles.person has no row"),
+            (
+                lambda: replace(SOUND, mirrors=(replace(SOUND.mirrors[2], passed_over=frozenset()),)),
+                Fault.LOST,
+                "notifications.pair has no row",
+            ),
             (lambda: mirrored({ANN: 4, BEN: 1}), Fault.DOUBLE, "is at version 4"),
             (lambda: mirrored({ANN: 3, BEN: 1, PAIR: 1}), Fault.DOUBLE, "that no fact tells of"),
             (
