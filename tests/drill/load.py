@@ -140,15 +140,18 @@ async def _take_part(stage: StubbornStage, somebody: Somebody) -> None:
 
 
 async def _match(stage: StubbornStage) -> None:
+    run = await _run_to_its_end(stage)
+    await stage.admin().do("publishProposals", {"runId": run["id"]})
+
+
+async def _run_to_its_end(stage: StubbornStage) -> dict[str, Any]:
+    # Whoever computes may be killed each time. That is no run's fault here, but it could be: the organizer decides.
     while True:
         try:
-            run = await onboarding.match(stage, within=_WITHIN)
-            break
+            return await onboarding.match(stage, within=_WITHIN)
         except StepFailed as failed:
-            # Whoever computes was killed each time. That is no run's fault here, but it could be: the organizer decides.
             if _GIVEN_UP not in str(failed):
                 raise
-    await stage.admin().do("publishProposals", {"runId": run["id"]})
 
 
 async def _accept(stage: StubbornStage) -> None:
