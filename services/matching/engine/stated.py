@@ -15,6 +15,7 @@ from services.matching.engine.scoring.directions import taught
 from services.matching.engine.scoring.ground import in_order, problem_of
 from services.matching.engine.scoring.problem import Problem
 from services.matching.engine.scoring.reasons import broken_kinds
+from services.matching.engine.scoring.rows import RowPairs
 from services.matching.engine.scoring.value import ONE_WAY_COST, Valued, valued
 from services.matching.engine.scoring.wishes import fulfilled, wished, wishes_of
 from services.matching.engine.solving.couples import none, some
@@ -69,8 +70,10 @@ def _sticky(snapshot: Snapshot, *, people: Sequence[Person], pairs: Pairs) -> Ed
 def _pairs(problem: Problem) -> Pairs:
     if problem.size <= DENSE:
         return dense_pairs(problem)
-    from services.matching.engine.scoring.indexed import IndexedPairs  # compiles for seconds
-
+    try:
+        from services.matching.engine.scoring.indexed import IndexedPairs  # compiles for seconds
+    except ImportError:  # where runs are only verified nothing is compiled: the same integers, later
+        return RowPairs(problem)
     return IndexedPairs(problem)
 
 
