@@ -139,6 +139,15 @@ def _force(
     return edges, frozenset(pins), tuple(unpinned)
 
 
+def met_in_rounds(snapshot: Snapshot, *, people: Sequence[Person]) -> Edges:
+    """Who of these met in rounds that stay, and shall not meet again; each worth 0."""
+    place = {person.id: index for index, person in enumerate(people)}
+    met = [two for two in snapshot.rounds_met if two.first in place and two.second in place]
+    u = np.array([place[two.first] for two in met], dtype=np.int64)
+    v = np.array([place[two.second] for two in met], dtype=np.int64)
+    return edges_of(u, v, np.zeros(len(met), dtype=np.int64))
+
+
 def going_one_way(problem: Problem, couples: Edges, *, forced: Edges) -> int:
     """How many of these couples a planner sees ``ONE_WAY_COST`` below their value: one way only, and not forced."""
     given = set(zip(forced.u.tolist(), forced.v.tolist(), strict=True))
