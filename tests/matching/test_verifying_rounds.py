@@ -205,8 +205,8 @@ def test_pairs_row_by_row_are_the_dense_ones(people: tuple, seed: int, each: int
     dense, rows = dense_pairs(problem), RowPairs(problem)
     everybody = np.arange(problem.size, dtype=np.int32)
     for u in everybody.tolist():
-        for one, other in zip(rows.of(u), dense.of(u), strict=True):
-            assert one.tolist() == other.tolist()
+        (partners, worth), (others, value) = rows.of(u), dense.of(u)
+        assert (partners.tolist(), worth.tolist()) == (others.tolist(), value.tolist())
         them = np.full_like(everybody, u)
         assert rows.value(them, everybody).tolist() == dense.value(them, everybody).tolist()
     y = np.random.default_rng(seed).integers(-200_000, 600_000, problem.size)

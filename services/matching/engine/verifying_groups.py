@@ -81,7 +81,7 @@ def verify_groups(
         faults.append(f"The run claims a value of {kept.value} millionths; its groups sum to {value}.")
     faults += _shapes(kept, size=len(known))
     grouped = sum(len(group.members) for group in kept.groups)
-    most, upper, by_word, unfinished = 0, 0, (), False
+    most, upper, unfinished, by_word = 0, 0, False, list[str]()
     if not faults:
         try:
             more, most, upper, by_word = _bounds(ground, kept, grouped=grouped, value=value, steps=steps or Steps())
@@ -146,7 +146,7 @@ def _bounds(
     ground: _Ground, kept: GroupsProof, *, grouped: int, value: int, steps: Steps
 ) -> tuple[list[str], int, int, list[str]]:
     """Faults; how many people groups can hold at most; what no plan with so many in groups exceeds; and what is not proven of it."""
-    faults, by_word = [], []
+    faults, by_word = list[str](), list[str]()
     for name, certificate in (("people", kept.cover), ("value", kept.dearest)):
         above = groups_above(ground.people, ground.circles, ground.grouping, certificate, short=0, steps=steps)
         if above:
