@@ -21,7 +21,8 @@ from services.matching.engine.grouping.circles import circles_of, people_of, wor
 from services.matching.engine.grouping.settle import is_best
 from services.matching.engine.grouping.verify import Found, Steps, TooMany, groups_above, wrong_with
 from services.matching.engine.groups import plan_groups
-from services.matching.engine.model import Free, Grouping, Snapshot
+from services.matching.engine.model import Couple, Free, Grouping, Snapshot
+from services.matching.engine.scoring.ground import in_order
 from services.matching.engine.scoring.problem import MILLION
 from services.matching.engine.verifying_groups import GroupsReport, verify_groups
 from tests.matching.engine_people import near_for, problem_for, snapshot_of, somebody
@@ -132,6 +133,13 @@ class TestProof:
         snapshot, honest = a_club()
         assert any("digest" in fault for fault in verified(snapshot, honest, digest="another").faults)
         assert verified(replace(snapshot, difference=0.9), honest).faults
+
+    def test_of_two_who_may_not_meet_is_refused(self) -> None:
+        snapshot, honest = a_club()
+        people = in_order(snapshot.people, seed=honest.seed)
+        one, other = sorted(people[each].id for each in honest.groups[0].members[1:3])
+        apart = replace(snapshot, blocked=(Couple(first=one, second=other),))
+        assert any("two of them may not meet" in fault for fault in verified(apart, honest).faults)
 
     def test_says_when_there_is_too_much_to_look_at(self) -> None:
         snapshot, honest = a_club()
