@@ -3,10 +3,9 @@
 from datetime import date
 
 import numpy as np
-import pytest
 
 from services.matching.engine.model import Free
-from services.matching.engine.week import clock_distance, free_slots, offset_minutes, packed, unpacked, window_texts
+from services.matching.engine.week import free_slots, offset_minutes, packed, unpacked, window_texts
 from tests.matching.engine_people import somebody
 
 
@@ -61,13 +60,6 @@ def test_packed_is_undone_by_unpacked() -> None:
     slots = np.random.default_rng(1).random(2016) < 0.5
     assert (unpacked(packed(slots)) == slots).all()
     assert packed(slots)[1] & np.uint64(1) == slots[64]
-
-
-@pytest.mark.parametrize(
-    ("one", "other", "minutes"), [(60, -300, 360), (780, -660, 0), (720, -600, 120), (345, 330, 15)]
-)
-def test_clock_distance_is_what_the_clocks_show(one: int, other: int, minutes: int) -> None:
-    assert clock_distance(np.array(one), np.array(other)) == minutes
 
 
 def test_offset_minutes_are_those_of_the_week() -> None:

@@ -72,7 +72,7 @@ def some_time(number: int) -> tuple[Free, ...]:
 
 
 def planned(snapshot: Snapshot, *, seed: int = 0) -> Groups:
-    return plan_groups(snapshot, near_for(snapshot), seed=seed)
+    return plan_groups(snapshot, near_for(snapshot), seed=seed)[0]
 
 
 class Everything:

@@ -27,7 +27,6 @@ from services.matching.engine.scoring.sentences import (
     SENTENCES,
     phrase,
     say,
-    say_window,
 )
 from services.matching.engine.solving.pairs import NEVER
 from tests.matching.engine_people import near_from, problem_for, snapshot_of, somebody
@@ -326,7 +325,3 @@ class TestSentences:
 
     def test_are_english_where_we_do_not_speak_the_language(self) -> None:
         assert say(phrase("same_cohort"), locale="fi") == "Both joined the same cohort"
-
-    def test_name_days(self) -> None:
-        assert say_window("Mon 23:00–Tue 01:00 UTC", locale="pl") == "pon. 23:00–wt. 01:00 UTC"
-        assert say_window("Mon 23:00–Tue 01:00 UTC", locale="en") == "Mon 23:00–Tue 01:00 UTC"

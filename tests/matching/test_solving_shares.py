@@ -5,12 +5,10 @@ from functools import cache
 import numpy as np
 from hypothesis import given, strategies as st
 
-from services.matching.engine.solving.pairs import NEVER, Edges
-from services.matching.engine.solving.shares import (
+from services.matching.engine.solving.owed import (
     UNIT,
     WHOLE,
     Owed,
-    Shared,
     best_of,
     got_by,
     least_share,
@@ -18,8 +16,9 @@ from services.matching.engine.solving.shares import (
     share_bound,
     value_bound,
     weighted,
-    with_shares,
 )
+from services.matching.engine.solving.pairs import NEVER, Edges
+from services.matching.engine.solving.shares import Shared, with_shares
 from services.matching.engine.solving.solve import solve
 from services.matching.engine.solving.verify import check
 from tests.matching.properties import cases

@@ -43,7 +43,9 @@ from contracts.matching import (
 )
 from contracts.profiles import Need, Offer, ProfileErased
 from services.matching import store
-from services.matching.engine.frozen import proof_bytes
+from services.matching.engine.frozen import near_bytes, proof_bytes
+from services.matching.engine.frozen_groups import groups_proof_bytes
+from services.matching.engine.frozen_rounds import rounds_proof_bytes
 from services.matching.engine.groups import plan_groups
 from services.matching.engine.match import match
 from services.matching.engine.model import RulesContradict, Snapshot
@@ -100,10 +102,12 @@ def at_hand(monkeypatch: pytest.MonkeyPatch) -> Compute:
         stages: list[tuple[str, float]] = []
         try:
             if snapshot.grouping is not None:
-                yield Line(groups=plan_groups(snapshot, near, seed=order.seed))
+                groups, grouped = plan_groups(snapshot, near, seed=order.seed)
+                yield Line(near=near_bytes(near), groups=groups, proof=groups_proof_bytes(grouped) if grouped else b"")
                 return
             if snapshot.rounds:
-                yield Line(rounds=plan_rounds(snapshot, near, seed=order.seed))
+                rounds, met = plan_rounds(snapshot, near, seed=order.seed)
+                yield Line(near=near_bytes(near), rounds=rounds, proof=rounds_proof_bytes(met) if met else b"")
                 return
             plan, proof = match(
                 snapshot,

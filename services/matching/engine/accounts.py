@@ -9,8 +9,8 @@ import numpy as np
 from services.matching.engine.model import Fairness, PassedOver, Person, PlannedPair
 from services.matching.engine.scoring.problem import MILLION, Problem
 from services.matching.engine.scoring.reasons import passed_over, shown
+from services.matching.engine.solving.owed import WHOLE, Got, Owed, got_by
 from services.matching.engine.solving.pairs import Edges, Millionths, Pairs
-from services.matching.engine.solving.shares import WHOLE, Got, Owed, got_by
 from services.matching.engine.solving.stability import blocking
 
 RATHER = 100_000

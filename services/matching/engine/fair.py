@@ -8,29 +8,20 @@ from math import inf
 
 import numpy as np
 
-from services.matching.engine.model import STICKY, Floor, Snapshot
-from services.matching.engine.scoring.problem import MILLION, Problem
+from services.matching.engine.asked import Asked, gained, owed_in
+from services.matching.engine.model import STICKY, Floor
+from services.matching.engine.scoring.problem import MILLION
 from services.matching.engine.scoring.reasons import shown
 from services.matching.engine.scoring.wishes import wished
 from services.matching.engine.solving.couples import some
 from services.matching.engine.solving.floors import Highest, with_floor
-from services.matching.engine.solving.pairs import NEVER, Edges, Millionths, Pairs
+from services.matching.engine.solving.owed import WHOLE, Owed, Proven
+from services.matching.engine.solving.pairs import NEVER, Edges, Pairs
 from services.matching.engine.solving.plan import worth
-from services.matching.engine.solving.shares import MOST_PEOPLE, WHOLE, Got, Owed, Proven, Shared, best_of, with_shares
+from services.matching.engine.solving.shares import MOST_PEOPLE, Shared, with_shares
 from services.matching.engine.solving.solution import CANCELLED, GAP, OPTIMAL, TIME, Best, Solution
 from services.matching.engine.solving.solve import solve
 from services.matching.engine.stated import Stated, unseen
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """What the rule set asks for, in thousandths; 0: nothing."""
-
-    worst_off: int = 0
-    organizations: int = 0
-
-
-NOTHING = Asked()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,13 +44,6 @@ class Fair:
     def value_proof(self) -> Proven | None:
         """Weights of organizations under which the certificate of ``found`` holds; None: as everything is."""
         return self.shared.value_proof if self.shared else None
-
-
-def asked_by(snapshot: Snapshot) -> Asked:
-    """Thousandths."""
-    return Asked(
-        worst_off=round(snapshot.worst_off_floor * WHOLE), organizations=round(snapshot.organization_floor * WHOLE)
-    )
 
 
 def fairly(
@@ -119,18 +103,6 @@ def fairly(
     return fair
 
 
-def plainly(known: Stated, couples: Edges) -> Edges:
-    """The couples at what they are worth to a planner without what people ranked; those that had to be and are not possible, as they
-    are."""
-    worth_ = known.plain.value(couples.u, couples.v)
-    return Edges(couples.u, couples.v, np.where(worth_ == NEVER, couples.w, worth_))
-
-
-def gained(known: Stated) -> Got:
-    """What the two of each couple get, as people see it: nobody's rankings enter floors, or they could be read from them."""
-    return lambda couples: shown(plainly(known, couples).w)
-
-
 def sticky_above(known: Stated, fair: Fair) -> Stated:
     """The same with the pairs that the floor leaves, so that what a run keeps is above it too."""
     if fair.floor is None:
@@ -174,18 +146,6 @@ def floors_of(known: Stated, fair: Fair, *, asked: Asked) -> tuple[Floor | None,
 
 def _seen(planned: int) -> float:
     return int(shown(np.array([planned], np.int64))[0]) / MILLION
-
-
-def owed_in(problem: Problem, pairs: Pairs, *, asked: int) -> Owed:
-    """What every organization's people would get at best. ``pairs``: all of them, above no floor and without rankings."""
-    labels = problem.labels[0].astype(np.int64)
-    of: Millionths = np.where(labels < 0, labels.max(initial=-1) + 1, labels)
-    count = int(of.max(initial=-1)) + 1
-    return Owed(
-        of,
-        best_of(pairs, of=of, places=problem.places, got=lambda couples: shown(couples.w), organizations=count),
-        asked,
-    )
 
 
 def _shared(

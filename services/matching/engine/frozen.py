@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from services.matching.engine.meaning.near import Near, near
 from services.matching.engine.solving.certificate import Certificate
+from services.matching.engine.solving.owed import Proven
 from services.matching.engine.solving.pairs import Edges, Numbers
-from services.matching.engine.solving.shares import Proven
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
+from services.matching.engine.frozen_groups import FrozenGroup, GroupsProof
 from services.matching.engine.grouping.circles import check, circles_of, people_of
 from services.matching.engine.grouping.packing import Searcher, pack
 from services.matching.engine.grouping.telling import left_out, told
@@ -22,8 +23,9 @@ def plan_groups(
     seed: int = 0,
     on_progress: OnProgress = lambda _stage, _done: None,
     cancelled: IsCancelled = lambda: False,
-) -> Groups:
-    """Groups for the snapshot's people: as few left out as possible, then the most value (``grouping.circles``).
+) -> tuple[Groups, GroupsProof | None]:
+    """Groups for the snapshot's people: as few left out as possible, then the most value (``grouping.circles``); and what proves how
+    good they are (nothing without people).
 
     Nobody is in two groups, whatever places they have: those are for pairs. The same snapshot, near texts and seed give the same
     groups, whatever the order of people and rules. Raises ``SnapshotRefused`` or ``RuleRefused`` for what makes no sense, and
@@ -32,7 +34,7 @@ def plan_groups(
     grouping = snapshot.grouping or Grouping()
     check(grouping, people=len(snapshot.people))
     if not snapshot.people:
-        return Groups(upper_bound=0.0, unmatched_bound=0, exact=True, engine=NAME, meaning=near.model)
+        return Groups(upper_bound=0.0, unmatched_bound=0, exact=True, engine=NAME, meaning=near.model), None
     on_progress("checking the rules", 0.3)
     known = in_order(snapshot.people, seed=seed)
     problem = problem_of(snapshot, people=known, near=near)
@@ -61,7 +63,19 @@ def plan_groups(
     )
     outside = set(range(problem.size)) - {person for group in packed.groups for person in group.members}
     out: tuple[LeftOut, ...] = left_out(sorted(outside), searcher=searcher, problem=problem, known=known)
-    return Groups(
+    proof = GroupsProof(
+        seed=seed,
+        groups=tuple(
+            FrozenGroup(option=group.option, language=group.language, members=group.members, value=group.value)
+            for group in packed.groups
+        ),
+        value=packed.value,
+        upper_bound=packed.upper_bound,
+        most_people=packed.most_people,
+        cover=packed.cover,
+        dearest=packed.dearest,
+    )
+    plan = Groups(
         groups=groups,
         left_out=tuple(sorted(out, key=lambda each: each.person)),
         value=packed.value / MILLION,
@@ -71,3 +85,4 @@ def plan_groups(
         engine=NAME,
         meaning=near.model,
     )
+    return plan, proof

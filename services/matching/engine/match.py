@@ -10,19 +10,9 @@ from math import inf
 import numpy as np
 
 from services.matching.engine.accounts import fairness, passed, prices_in, shares_of
+from services.matching.engine.asked import NOTHING, Asked, asked_by, gained, owed_in, plainly
 from services.matching.engine.explain import explain, with_models_word
-from services.matching.engine.fair import (
-    NOTHING,
-    Asked,
-    Fair,
-    asked_by,
-    fairly,
-    floors_of,
-    gained,
-    owed_in,
-    plainly,
-    sticky_above,
-)
+from services.matching.engine.fair import Fair, fairly, floors_of, sticky_above
 from services.matching.engine.frozen import FloorProof, Proof, ShareProof
 from services.matching.engine.keeping import keeping
 from services.matching.engine.meaning.near import Near
@@ -40,8 +30,8 @@ from services.matching.engine.model import (
 from services.matching.engine.scoring.inverted import inverted
 from services.matching.engine.scoring.problem import MILLION
 from services.matching.engine.scoring.reasons import best_possible, outcomes, reason_for
+from services.matching.engine.solving.owed import UNIT
 from services.matching.engine.solving.pairs import Edges, edges_of
-from services.matching.engine.solving.shares import UNIT
 from services.matching.engine.solving.solution import Best, Solution
 from services.matching.engine.stated import Stated, state, unseen
 

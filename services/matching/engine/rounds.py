@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
+from services.matching.engine.frozen_rounds import RoundsProof
 from services.matching.engine.match import NAME
 from services.matching.engine.meaning.near import Near
 from services.matching.engine.model import Cancelled, Couple, IsCancelled, OnProgress, Rounds, Snapshot
 from services.matching.engine.scoring.problem import MILLION
 from services.matching.engine.scoring.value import ONE_WAY_COST
-from services.matching.engine.solving.couples import none
+from services.matching.engine.solving.couples import degrees, none
 from services.matching.engine.solving.pairs import edges_of
 from services.matching.engine.solving.rounds import schedule
-from services.matching.engine.stated import going_one_way, state
+from services.matching.engine.stated import going_one_way, met_in_rounds, state
 
 
 def plan_rounds(
@@ -22,26 +23,23 @@ def plan_rounds(
     seed: int = 0,
     on_progress: OnProgress = lambda _stage, _done: None,
     cancelled: IsCancelled = lambda: False,
-) -> Rounds:
-    """``snapshot.rounds`` rounds for its people, in which nobody meets somebody twice, nor whom they met in ``snapshot.rounds_met``.
+) -> tuple[Rounds, RoundsProof | None]:
+    """``snapshot.rounds`` rounds for its people, in which nobody meets somebody twice, nor whom they met in ``snapshot.rounds_met``; and
+    what proves how good they are (nothing without people).
 
     The same snapshot, near texts and seed give the same rounds. Raises as ``match`` does.
     """
     if not snapshot.people:
         empty: tuple[tuple[Couple, ...], ...] = ((),) * snapshot.rounds
-        return Rounds(rounds=empty, values=(0.0,) * snapshot.rounds, engine=NAME, meaning=near.model)
+        return Rounds(rounds=empty, values=(0.0,) * snapshot.rounds, engine=NAME, meaning=near.model), None
     on_progress("checking the rules", 0.3)
     known = state(snapshot, near, seed=seed)
     on_progress("planning the rounds", 0.4)
-    place = {person.id: index for index, person in enumerate(known.people)}
-    met = [each for each in snapshot.rounds_met if each.first in place and each.second in place]
-    u = np.array([place[each.first] for each in met], dtype=np.int64)
-    v = np.array([place[each.second] for each in met], dtype=np.int64)
     found = schedule(
         known.pairs,
         rounds=snapshot.rounds,
         present=known.problem.able,
-        met=edges_of(u, v, np.zeros(len(met), dtype=np.int64)),
+        met=met_in_rounds(snapshot, people=known.people),
         cancelled=cancelled,
     )
     if cancelled():
@@ -63,7 +61,19 @@ def plan_rounds(
             edges_of(np.array([first]), np.array([second]), np.array([worth])),
             forced=none(),
         )
-    return Rounds(
+    there = known.problem.able
+    proof = RoundsProof(
+        seed=seed,
+        rounds=snapshot.rounds,
+        couples=found.couples,
+        round=found.round,
+        certificate=found.certificate,
+        value=found.value,
+        upper_bound=found.upper_bound,
+        unmatched=int((there & (degrees(found.couples, len(there)) == 0)).sum()),
+        unmatched_bound=found.unmatched_bound,
+    )
+    plan = Rounds(
         rounds=tuple(tuple(sorted(each)) for each in meetings),
         values=tuple(each / MILLION for each in values),
         upper_bound=(found.upper_bound + one_way * ONE_WAY_COST) / MILLION,
@@ -71,3 +81,4 @@ def plan_rounds(
         meaning=near.model,
         learned=known.problem.near is not near,
     )
+    return plan, proof

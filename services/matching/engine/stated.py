@@ -15,6 +15,7 @@ from services.matching.engine.scoring.directions import taught
 from services.matching.engine.scoring.ground import in_order, problem_of
 from services.matching.engine.scoring.problem import Problem
 from services.matching.engine.scoring.reasons import broken_kinds
+from services.matching.engine.scoring.rows import RowPairs
 from services.matching.engine.scoring.value import ONE_WAY_COST, Valued, valued
 from services.matching.engine.scoring.wishes import fulfilled, wished, wishes_of
 from services.matching.engine.solving.couples import none, some
@@ -69,8 +70,10 @@ def _sticky(snapshot: Snapshot, *, people: Sequence[Person], pairs: Pairs) -> Ed
 def _pairs(problem: Problem) -> Pairs:
     if problem.size <= DENSE:
         return dense_pairs(problem)
-    from services.matching.engine.scoring.indexed import IndexedPairs  # compiles for seconds
-
+    try:
+        from services.matching.engine.scoring.indexed import IndexedPairs  # compiles for seconds
+    except ImportError:  # where runs are only verified nothing is compiled: the same integers, later
+        return RowPairs(problem)
     return IndexedPairs(problem)
 
 
@@ -134,6 +137,15 @@ def _force(
         np.array([_worth(problem, first, second) for first, second in listed], dtype=np.int64),
     )
     return edges, frozenset(pins), tuple(unpinned)
+
+
+def met_in_rounds(snapshot: Snapshot, *, people: Sequence[Person]) -> Edges:
+    """Who of these met in rounds that stay, and shall not meet again; each worth 0."""
+    place = {person.id: index for index, person in enumerate(people)}
+    met = [two for two in snapshot.rounds_met if two.first in place and two.second in place]
+    u = np.array([place[two.first] for two in met], dtype=np.int64)
+    v = np.array([place[two.second] for two in met], dtype=np.int64)
+    return edges_of(u, v, np.zeros(len(met), dtype=np.int64))
 
 
 def going_one_way(problem: Problem, couples: Edges, *, forced: Edges) -> int:

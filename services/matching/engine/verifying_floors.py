@@ -6,17 +6,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from services.matching.engine.fair import asked_by, gained, owed_in, plainly
+from services.matching.engine.asked import asked_by, gained, owed_in, plainly
 from services.matching.engine.frozen import FloorProof, Proof, ShareProof
 from services.matching.engine.model import Snapshot
 from services.matching.engine.scoring.problem import MILLION
 from services.matching.engine.scoring.reasons import shown
 from services.matching.engine.scoring.wishes import wished
-from services.matching.engine.solving.couples import AtLeast, without
-from services.matching.engine.solving.cover import Barrier
-from services.matching.engine.solving.floors import above, proof_of
-from services.matching.engine.solving.pairs import Edges, Pairs
-from services.matching.engine.solving.shares import (
+from services.matching.engine.solving.certificate import Barrier, proof_of
+from services.matching.engine.solving.couples import AtLeast, above, without
+from services.matching.engine.solving.owed import (
     UNIT,
     WHOLE,
     Owed,
@@ -27,6 +25,7 @@ from services.matching.engine.solving.shares import (
     value_bound,
     weighted,
 )
+from services.matching.engine.solving.pairs import Edges, Pairs
 from services.matching.engine.solving.verify import Verdict, check
 from services.matching.engine.stated import Stated
 

@@ -66,12 +66,6 @@ def offset_minutes(zone: str, *, monday: date) -> int:
     return int((offset or timedelta()).total_seconds()) // 60
 
 
-def clock_distance(one: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Minutes between clocks, 0 to 720: what matters is the time of the day at which two people meet."""
-    apart: NDArray[np.int64] = np.abs(one - other) % 1440
-    return np.minimum(apart, 1440 - apart)
-
-
 def packed(slots: Slots) -> NDArray[np.uint64]:
     """Bits in words: shape ``(…, SLOTS)`` to ``(…, WORDS)``; slot s is bit ``s % 64`` of word ``s // 64``."""
     padded = np.zeros((*slots.shape[:-1], WORDS * 64), dtype=np.bool_)

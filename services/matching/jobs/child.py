@@ -68,6 +68,8 @@ def _carry_out(order: Order, lines: BinaryIO, stop: threading.Event) -> bool:
 
 def _plan(order: Order, tell: Tell, stop: threading.Event) -> None:
     from services.matching.engine.frozen import near_bytes, near_from, proof_bytes
+    from services.matching.engine.frozen_groups import groups_proof_bytes
+    from services.matching.engine.frozen_rounds import rounds_proof_bytes
     from services.matching.engine.groups import plan_groups
     from services.matching.engine.match import match
     from services.matching.engine.meaning import near_texts
@@ -88,10 +90,12 @@ def _plan(order: Order, tell: Tell, stop: threading.Event) -> None:
     telling = _Telling(tell)
     on_progress = telling.stage
     if snapshot.grouping is not None:
-        tell(Line(groups=plan_groups(snapshot, near, seed=order.seed, on_progress=on_progress)))
+        groups, its_proof = plan_groups(snapshot, near, seed=order.seed, on_progress=on_progress)
+        tell(Line(groups=groups, proof=groups_proof_bytes(its_proof) if its_proof else b""))
         return
     if snapshot.rounds:
-        tell(Line(rounds=plan_rounds(snapshot, near, seed=order.seed, on_progress=on_progress)))
+        rounds, their_proof = plan_rounds(snapshot, near, seed=order.seed, on_progress=on_progress)
+        tell(Line(rounds=rounds, proof=rounds_proof_bytes(their_proof) if their_proof else b""))
         return
     started = time.monotonic()
 

@@ -51,7 +51,7 @@ class Order:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
     """One thing said: how far it is with the best plan so far, new vectors, the near texts, the plan with its proof and the prices of
-    its rules, the rounds or the groups, or a refusal. ``stays``: the process waits for another order."""
+    its rules, the rounds or the groups with theirs, or a refusal. ``stays``: the process waits for another order."""
 
     stage: str = ""
     done: float = 0.0

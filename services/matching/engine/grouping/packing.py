@@ -1,16 +1,10 @@
 """Choosing disjoint groups: as few people left out as possible, then the most value; with a bound over ALL possible groups.
 
 There are far too many groups to list them, so a linear program knows few of them, and its prices find the others (*column
-generation*). With a price y_v ≥ 0 for everybody's one place, and a bonus a ≥ 0 for each person in a group, take any plan that has
-at least C people in groups::
-
-    Σ_plan w  =  Σ_plan (w + a · members − Σ y)  +  Σ_{v in groups} y_v  −  a · people in groups
-              ≤  Σ_{who leads} max(0, the best group that they could lead at these prices)  +  Σ_v y_v  −  a · C
-
-since nobody is in two groups, so that nobody leads two. The first sum is what ``search`` finds exactly, over every group there could
-be, not over those of the program; out of patience it says what is not exceeded, and the bound holds all the same. Any prices give a
-valid bound, whole ones too; those of the program give the best. How few can be left out is the same question with w = the number
-of members and no bonus, and is asked first.
+generation*). They prove the bound that ``certificate`` derives: what the best group of each leader is worth at the prices is what
+``search`` finds exactly, over every group there could be, not over those of the program; out of patience it says what is not
+exceeded, and the bound holds all the same. Any prices give a valid bound, whole ones too; those of the program give the best. How few
+can be left out is the same question with w = the number of members and no bonus, and is asked first.
 
 The program's fractions become a plan by integer programming over its groups. A plan worth more than ours gives up less against
 the bound than lies between the two, in total: so each of its groups falls short by less. When all such groups are few enough to
@@ -27,6 +21,7 @@ from numpy.typing import NDArray
 from scipy.optimize import Bounds, LinearConstraint, linprog, milp
 from scipy.sparse import csc_array, vstack
 
+from services.matching.engine.grouping.certificate import Certificate, worth_nothing
 from services.matching.engine.grouping.circles import Circles, Numbers, People, worth
 from services.matching.engine.grouping.search import BEST, EVERY, WIDEST, search
 from services.matching.engine.model import Cancelled, Grouping
@@ -61,13 +56,15 @@ class Group:
 @dataclass(frozen=True, slots=True)
 class Packing:
     """``groups`` are disjoint. No plan has more than ``most_people`` in groups; none that has as many as this one is worth more than
-    ``upper_bound`` (millionths)."""
+    ``upper_bound`` (millionths). ``cover`` and ``dearest`` prove as much, or a little less where an integer program knew better."""
 
     groups: tuple[Group, ...]
     people: int
     most_people: int
     value: int
     upper_bound: int
+    cover: Certificate
+    dearest: Certificate
 
 
 @dataclass(slots=True)
@@ -170,30 +167,24 @@ class Searcher:
         return best
 
 
-@dataclass(frozen=True, slots=True)
-class _Prices:
-    y: Numbers
-    bonus: int
-    bound: int
-
-
 def pack(
     searcher: Searcher, *, size: int, on_progress: Callable[[str, float], None] = lambda _stage, _done: None
 ) -> Packing:
     """The plan for ``size`` people. Raises ``Cancelled``."""
     if not searcher.circles.size:
-        return Packing((), 0, 0, 0, 0)
+        return _no_groups(worth_nothing(size, valued=False), worth_nothing(size, valued=True))
     on_progress("first groups", 0.0)
     _greedily(searcher, size=size)
     if not searcher.known:
         # Nothing was found; and there is nothing, unless the search ran out of patience.
-        bound = searcher.best(np.zeros(size, dtype=np.int64), bonus=0, valued=True)[1]
-        some = searcher.best(np.zeros(size, dtype=np.int64), bonus=MILLION, valued=False)[1]
-        return Packing((), 0, size if some.any() else 0, 0, sum(bound.tolist()))
+        some = _certified(searcher, np.zeros(size, dtype=np.int64), bonus=MILLION, valued=False)
+        if some.led.any():  # nobody's place is cheaper than the bonus: no group is worth anything
+            some = _certified(searcher, np.full(size, MILLION, dtype=np.int64), bonus=MILLION, valued=False)
+        return _no_groups(some, _certified(searcher, np.zeros(size, dtype=np.int64), bonus=0, valued=True))
     on_progress("as many people as possible", 0.1)
     most = _generate(searcher, size=size, valued=False, cover=0)
     groups = improved(searcher, _dive(searcher, size=size), size=size)
-    covered, most_people = _people(groups), most.bound // MILLION
+    covered, most_people = _people(groups), most.most_people
     if covered < most_people:
         groups, proven = _finished(searcher, most, groups, size=size, valued=False, cover=0)
         covered, most_people = _people(groups), min(most_people, proven // MILLION)
@@ -213,7 +204,21 @@ def pack(
         most_people,
         sum(group.value for group in groups),
         upper,
+        most,
+        dearest,
     )
+
+
+def _no_groups(cover: Certificate, dearest: Certificate) -> Packing:
+    return Packing((), 0, cover.most_people, 0, dearest.ceiling(people=0), cover, dearest)
+
+
+def _certified(searcher: Searcher, y: Numbers, *, bonus: int, valued: bool) -> Certificate:
+    """These prices with what no leader's groups exceed at them."""
+    bound = searcher.best(y, bonus=bonus, valued=valued)[1]
+    led = np.zeros(len(y), dtype=np.int64)
+    np.maximum.at(led, searcher.circles.lead, bound)
+    return Certificate(y, led, bonus, valued)
 
 
 def _dive(searcher: Searcher, *, size: int) -> list[Group]:
@@ -317,22 +322,18 @@ def _greedily(searcher: Searcher, *, size: int) -> None:
             return
 
 
-def _generate(searcher: Searcher, *, size: int, valued: bool, cover: int) -> _Prices:
+def _generate(searcher: Searcher, *, size: int, valued: bool, cover: int) -> Certificate:
     """Groups until no other one would help the linear program; the best prices on the way."""
-    best: _Prices | None = None
+    best: Certificate | None = None
     for _ in range(ITERATIONS):
         before = len(searcher.known)
         y, bonus, reached = _duals(list(searcher.known.values()), size=size, valued=valued, cover=cover)
-        offered = bonus if valued else MILLION
-        _found, bound = searcher.best(y, bonus=offered, valued=valued)
-        lead = np.zeros(size, dtype=np.int64)
-        np.maximum.at(lead, searcher.circles.lead, bound)
-        total = int(y.sum()) + sum(lead.tolist()) - bonus * cover
-        if best is None or total < best.bound:
-            best = _Prices(y, offered, total)
-        if len(searcher.known) == before or best.bound - reached <= (size if valued else 0):
+        certificate = _certified(searcher, y, bonus=bonus if valued else MILLION, valued=valued)
+        if best is None or certificate.ceiling(people=cover) < best.ceiling(people=cover):
+            best = certificate
+        if len(searcher.known) == before or best.ceiling(people=cover) - reached <= (size if valued else 0):
             break
-        if not valued and best.bound // MILLION <= int(reached + 0.5) // MILLION:
+        if not valued and best.most_people <= int(reached + 0.5) // MILLION:
             break
     assert best is not None
     return best
@@ -393,11 +394,11 @@ def _integer(
 
 
 def _finished(
-    searcher: Searcher, prices: _Prices, groups: list[Group], *, size: int, valued: bool, cover: int
+    searcher: Searcher, prices: Certificate, groups: list[Group], *, size: int, valued: bool, cover: int
 ) -> tuple[list[Group], int]:
     """The best plan, and what no plan exceeds: exact where every group that could better it can be listed."""
     value = _count(groups, valued=valued)
-    upper = prices.bound
+    upper = prices.ceiling(people=cover)
     gap = upper - value
     if gap <= 0:
         return groups, max(upper, value)

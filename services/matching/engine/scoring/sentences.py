@@ -324,15 +324,6 @@ LANGUAGE_NAMES: dict[str, tuple[str, str]] = {
     "zh": ("Chinese", "chiński"),
 }
 LEVEL_NAMES = ("none", "A1", "A2", "B1", "B2", "C1", "C2")
-DAYS: dict[str, tuple[str, str]] = {
-    "Mon": ("Mon", "pon."),
-    "Tue": ("Tue", "wt."),
-    "Wed": ("Wed", "śr."),
-    "Thu": ("Thu", "czw."),
-    "Fri": ("Fri", "pt."),
-    "Sat": ("Sat", "sob."),
-    "Sun": ("Sun", "niedz."),
-}
 
 
 def phrase(code: str, **given: Given) -> Phrase:
@@ -345,14 +336,6 @@ def say(said: Phrase, *, locale: str = ENGLISH) -> str:
     column = LOCALES.index(_language(locale))
     given = {name: _SHOWN.get(name, _as_is)(value, column) for name, value in said.given}
     return SENTENCES[said.code][column].format(**given)
-
-
-def say_window(window: str, *, locale: str = ENGLISH) -> str:
-    """A shared window such as ``Mon 14:00–15:00 UTC`` with the names of its days in this language."""
-    column = LOCALES.index(_language(locale))
-    for day, names in DAYS.items():
-        window = window.replace(day, names[column])
-    return window
 
 
 def _language(locale: str) -> str:

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from services.matching.engine.solving.pairs import Millionths, Numbers
+from services.matching.engine.solving.pairs import DEAREST, Millionths, Numbers
 
 NOBODY = -1
 
@@ -37,6 +37,36 @@ class Certificate:
     group: Numbers
     inner: NDArray[np.bool_]
     excess: int
+
+
+@dataclass(frozen=True, slots=True)
+class Barrier:
+    """Proof that some must stay alone. ``group``: int32[n], which odd group somebody is in, or NOBODY. ``inner``: bool[n]."""
+
+    group: Numbers
+    inner: NDArray[np.bool_]
+
+    def crowded(self) -> NDArray[np.bool_]:
+        """bool[n]: who is in a group of several."""
+        numbers, members = np.unique(self.group[self.group != NOBODY], return_counts=True)
+        return np.isin(self.group, numbers[members > 1])
+
+
+def no_barrier(size: int) -> Barrier:
+    """Proof of nothing."""
+    return Barrier(np.full(size, NOBODY, np.int32), np.zeros(size, dtype=np.bool_))
+
+
+def proof_of(barrier: Barrier) -> Certificate:
+    """The barrier as a certificate that says nothing of values."""
+    size = len(barrier.group)
+    return Certificate(
+        np.full(size, DEAREST, np.int64),
+        np.zeros(size, np.int64),
+        group=barrier.group,
+        inner=barrier.inner,
+        excess=0,
+    )
 
 
 def least_alone(certificate: Certificate, *, places: Millionths, waiting: NDArray[np.bool_]) -> int:

@@ -17,6 +17,8 @@ from services.matching.engine.solving.pairs import (
 )
 
 LOOKED_THROUGH = 64
+AT_ONCE = 3_000
+"""Up to so many people the pairs above a floor are laid out as a matrix, so that the bound stays close."""
 
 
 def none() -> Edges:
@@ -156,3 +158,9 @@ def among(pairs: Pairs, people: Numbers) -> DensePairs:
     for row, person in enumerate(people.tolist()):
         value[row] = pairs.value(np.full(size, person, np.int32), people)
     return DensePairs(value)
+
+
+def above(pairs: Pairs, floor: int) -> Pairs:
+    """Only the pairs worth ``floor`` or more."""
+    least = AtLeast(pairs, floor)
+    return among(least, np.arange(pairs.size, dtype=np.int32)) if pairs.size <= AT_ONCE else least

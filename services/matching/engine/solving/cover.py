@@ -11,32 +11,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from services.matching.engine.solving.pairs import Edges, Millionths, Numbers, Pairs, edges_of
-
-NOBODY = -1
-
-
-@dataclass(frozen=True, slots=True)
-class Barrier:
-    """Proof that some must stay alone. ``group``: int32[n], which odd group somebody is in, or NOBODY. ``inner``: bool[n]."""
-
-    group: Numbers
-    inner: NDArray[np.bool_]
-
-    def crowded(self) -> NDArray[np.bool_]:
-        """bool[n]: who is in a group of several."""
-        numbers, members = np.unique(self.group[self.group != NOBODY], return_counts=True)
-        return np.isin(self.group, numbers[members > 1])
-
-
-def no_barrier(size: int) -> Barrier:
-    """Proof of nothing."""
-    return Barrier(np.full(size, NOBODY, np.int32), np.zeros(size, dtype=np.bool_))
+from services.matching.engine.solving.certificate import NOBODY, Barrier
+from services.matching.engine.solving.pairs import Edges, Millionths, Pairs, edges_of
 
 
 def cover(

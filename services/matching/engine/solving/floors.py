@@ -13,17 +13,23 @@ from math import inf
 import numpy as np
 from numpy.typing import NDArray
 
-from services.matching.engine.solving.certificate import Certificate, most_value
-from services.matching.engine.solving.couples import AtLeast, Revalued, among, degrees, none, replaced, some, without
-from services.matching.engine.solving.cover import Barrier, cover
+from services.matching.engine.solving.certificate import Barrier, Certificate, most_value
+from services.matching.engine.solving.couples import (
+    AT_ONCE,
+    AtLeast,
+    Revalued,
+    above,
+    degrees,
+    none,
+    replaced,
+    some,
+    without,
+)
+from services.matching.engine.solving.cover import cover
 from services.matching.engine.solving.pairs import DEAREST, NEVER, Edges, Millionths, Pairs
 from services.matching.engine.solving.plan import unmatched_of, worth
 from services.matching.engine.solving.solution import Solution
 from services.matching.engine.solving.solve import EXACT, OnProgress, solve
-
-DENSE = 3_000
-"""Up to so many people the pairs above the floor are laid out as a matrix, so that the bound stays close."""
-
 
 WHOLE = 1_000
 """Shares are thousandths."""
@@ -127,7 +133,7 @@ def tightened(
 ) -> Solution:
     """The same plan with what all pairs exceed its prices by summed exactly: pairs above a floor state too much in large
     cohorts, and whoever checks the plan counts anew."""
-    if pairs.size <= DENSE:
+    if pairs.size <= AT_ONCE:
         return found
     taken = degrees(forced, pairs.size)
     left, waits = places - taken, waiting & (taken == 0)
@@ -145,24 +151,6 @@ def _excess(pairs: Pairs, certificate: Certificate, *, left: Millionths, forced:
         after = partners > u
         total += int(np.maximum(0, w[after] - y[u] - y[partners[after]]).sum())
     return total
-
-
-def above(pairs: Pairs, floor: int) -> Pairs:
-    """Only the pairs worth ``floor`` or more."""
-    least = AtLeast(pairs, floor)
-    return among(least, np.arange(pairs.size, dtype=np.int32)) if pairs.size <= DENSE else least
-
-
-def proof_of(barrier: Barrier) -> Certificate:
-    """The barrier as a certificate that says nothing of values."""
-    size = len(barrier.group)
-    return Certificate(
-        np.full(size, DEAREST, np.int64),
-        np.zeros(size, np.int64),
-        group=barrier.group,
-        inner=barrier.inner,
-        excess=0,
-    )
 
 
 def highest_floor(

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.matching.engine.solving import kernels
-from services.matching.engine.solving.certificate import most_value
+from services.matching.engine.solving.certificate import Certificate, least_alone, most_value
 from services.matching.engine.solving.couples import Revalued, degrees, joined, replaced
 from services.matching.engine.solving.flow import LARGE
 from services.matching.engine.solving.pairs import NEVER, Edges, Millionths, Pairs, ValuesRefused, edges_of
@@ -29,13 +29,15 @@ NONE = -1
 class Schedule:
     """``couples`` and the ``round`` of each (int32[m], from 0). ``sat_out``: int64[n], in how many of these rounds somebody who is
     there meets nobody. ``upper_bound``: no schedule without repeats that leaves as few people without any meeting is worth
-    more. Millionths."""
+    more; ``unmatched_bound``: none leaves fewer. The ``certificate`` proves both, of the rounds that were planned. Millionths."""
 
     couples: Edges
     round: NDArray[np.int32]
     value: int
     upper_bound: int
     sat_out: Millionths
+    certificate: Certificate
+    unmatched_bound: int
 
 
 def schedule(
@@ -67,6 +69,8 @@ def schedule(
         value=worth(planned),
         upper_bound=most_value(chosen.certificate, places=places, waiting=present, unmatched=int(idle.sum())),
         sat_out=np.where(present, rounds - degrees(planned, size), 0),
+        certificate=chosen.certificate,
+        unmatched_bound=least_alone(chosen.certificate, places=places, waiting=present),
     )
 
 
@@ -94,6 +98,8 @@ def replan(
         value=worth(past) + rest.value,
         upper_bound=worth(past) + rest.upper_bound,
         sat_out=rest.sat_out,
+        certificate=rest.certificate,
+        unmatched_bound=rest.unmatched_bound,
     )
 
 

@@ -18,9 +18,9 @@ from math import inf
 import numpy as np
 from numpy.typing import NDArray
 
-from services.matching.engine.solving.certificate import Certificate, ceiling, least_alone, most_value
+from services.matching.engine.solving.certificate import Certificate, ceiling, least_alone, most_value, no_barrier
 from services.matching.engine.solving.couples import Revalued, degrees, joined, none, replaced, some, without
-from services.matching.engine.solving.cover import cover, no_barrier
+from services.matching.engine.solving.cover import cover
 from services.matching.engine.solving.finish import finish
 from services.matching.engine.solving.flow import FREE, Fraction, fractional
 from services.matching.engine.solving.pairs import LARGEST, NEVER, Edges, Millionths, Pairs, ValuesRefused
