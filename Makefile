@@ -69,7 +69,8 @@ up: install ## start the whole platform, stay up, keep the data between starts
 
 # A worker has its own PostgreSQL and broker, and takes whole files; a part named by ARGS runs in one process.
 test: install ## run the tests; ARGS="tests/chassis -k outbox" narrows them
-	@$(BIN)/python -m pytest $(or $(ARGS),--numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder)
+	@# Hundreds of processes are started: what was compiled for one is kept for all, even where the environment forbids it.
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest $(or $(ARGS),--numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder)
 
 test-containers: install ## run the delivery tests on Apache Kafka and PostgreSQL in containers, and the images themselves
 	@VICEVERSA_TEST_INFRASTRUCTURE=containers $(BIN)/python -m pytest \

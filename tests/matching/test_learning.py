@@ -508,6 +508,7 @@ class TestRun:
         assert used.version == 1
 
 
+@pytest.mark.usefixtures("without_a_child")
 class TestAdvice:
     async def advised(self, world: World, *, learned: bool) -> tuple[UUID, dict[UUID, Suggestion]]:
         """Somebody of an open edition, and what is suggested to them, by person."""

@@ -68,11 +68,9 @@ def _carry_out(order: Order, lines: BinaryIO, stop: threading.Event) -> bool:
 
 def _plan(order: Order, tell: Tell, stop: threading.Event) -> None:
     from services.matching.engine.frozen import near_bytes, near_from, proof_bytes
-    from services.matching.engine.groups import plan_groups
     from services.matching.engine.match import match
     from services.matching.engine.meaning import near_texts
     from services.matching.engine.prices import price_rules
-    from services.matching.engine.rounds import plan_rounds
 
     snapshot = msgspec.json.decode(order.snapshot, type=Snapshot)
     if order.near:
@@ -88,9 +86,13 @@ def _plan(order: Order, tell: Tell, stop: threading.Event) -> None:
     telling = _Telling(tell)
     on_progress = telling.stage
     if snapshot.grouping is not None:
+        from services.matching.engine.groups import plan_groups
+
         tell(Line(groups=plan_groups(snapshot, near, seed=order.seed, on_progress=on_progress)))
         return
     if snapshot.rounds:
+        from services.matching.engine.rounds import plan_rounds
+
         tell(Line(rounds=plan_rounds(snapshot, near, seed=order.seed, on_progress=on_progress)))
         return
     started = time.monotonic()
