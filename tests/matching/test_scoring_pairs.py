@@ -123,7 +123,7 @@ def assert_equal(problem: Problem, *, seed: int = 0, threads: int = 2) -> None:
             assert same(mine.worst, yours.worst)
 
 
-@cases(350)
+@cases(300)
 @given(snapshots(), tables())
 def test_indexed_pairs_are_the_dense_ones_whatever_the_rules_and_roles(snapshot: Snapshot, table: Near) -> None:
     assert_equal(problem_for(snapshot, table=table)[0], threads=1)
