@@ -6,6 +6,8 @@ SHELL := /bin/bash
 .ONESHELL:
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
+# Many processes are started here: what Python compiled for one is kept for all, even where the environment forbids it.
+unexport PYTHONDONTWRITEBYTECODE
 
 BIN := .venv/bin
 COMPOSE := docker compose --file deploy/compose.yaml

@@ -1,6 +1,8 @@
 """Real PostgreSQL and a real broker for the whole session, real migrations, a clean database per test."""
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
@@ -21,6 +23,23 @@ ROOT = Path(__file__).resolve().parent.parent
 # A landing must not hang on chance: the generated cases are the same at every run, until more than usual are asked for.
 hypothesis_settings.register_profile("the same every time", derandomize=TIMES == 1)
 hypothesis_settings.load_profile("the same every time")
+
+
+_WARMING = pytest.StashKey[subprocess.Popen[bytes]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The engine's loops are compiled once, while the workers are busy with the journeys, and not by each worker that needs them."""
+    if not hasattr(config, "workerinput") and getattr(config.option, "numprocesses", None):
+        warm = "from services.matching.engine.scoring.indexed import warm; warm()"
+        config.stash[_WARMING] = subprocess.Popen([sys.executable, "-c", warm], cwd=ROOT)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """It is long done, unless the run was broken off."""
+    if warming := config.stash.get(_WARMING, None):
+        warming.kill()
+        warming.wait()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

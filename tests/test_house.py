@@ -12,7 +12,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from deploy.cli import app
 from deploy.provision import SERVICES as PROVISIONED
 from tests.probes import eventually
 
@@ -287,18 +289,18 @@ class TestDocumentedCommands:
         assert [(document, target) for document, target in named if target not in make_targets()] == []
 
     def test_viceversa_commands_exist(self) -> None:
+        run = CliRunner()
         missing = []
         for command in sorted({c for _, c in documented(r"(?:^|[\s;&|(/])viceversa +([a-z][a-z-]*)")}):
-            tried = subprocess.run(
-                [sys.executable, "-c", "from deploy.cli import main; main()", command, "--help"],
-                cwd=ROOT,
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-            if tried.returncode != 0:
-                missing.append((command, tried.stderr[-500:]))
+            tried = run.invoke(app, [command, "--help"])
+            if tried.exit_code != 0:
+                missing.append((command, tried.output[-500:]))
         assert missing == []
+        assert run.invoke(app, ["fly", "--help"]).exit_code != 0
+
+    def test_viceversa_itself_starts(self) -> None:
+        started = [sys.executable, "-c", "from deploy.cli import main; main()", "--help"]
+        assert "Usage" in subprocess.run(started, cwd=ROOT, capture_output=True, text=True, check=True).stdout
 
     def test_modules_that_are_run_exist(self) -> None:
         named = documented(r"python3? +-m +((?:benchmarks|deploy|tests)\.[a-z_.]+)")

@@ -69,6 +69,7 @@ ROUND_PLAN: Mapping[str, frozenset[CohortSight]] = {
     "rounds": frozenset({CohortSight.ORGANIZER}),
     "value": _RUNNERS,
     "upper_bound": _RUNNERS,
+    "run_id": _RUNNERS,
     "error": _RUNNERS,
 }
 GROUP_PLAN: Mapping[str, frozenset[CohortSight]] = {
@@ -90,6 +91,7 @@ GROUP_PLAN: Mapping[str, frozenset[CohortSight]] = {
     "upper_bound": _RUNNERS,
     "unmatched_bound": _RUNNERS,
     "exact": _RUNNERS,
+    "run_id": _RUNNERS,
     "error": _RUNNERS,
 }
 

@@ -152,6 +152,9 @@ class GroupPlan(Node):
         description="No plan leaves fewer people out; null for people, and while none is proven."
     )
     exact: bool | None = strawberry.field(description="Whether both bounds are met. For organizers and operators.")
+    run_id: strawberry.ID | None = strawberry.field(
+        description="What planned it; `viceversa verify-run` checks it. For organizers and operators; null for everybody else."
+    )
     error: str | None = strawberry.field(description="Why it could not be planned. For organizers and operators.")
 
     @field("The cohort.")
@@ -200,5 +203,6 @@ def group_plan(seen: GroupPlanSeen) -> GroupPlan:
         upper_bound=plan.upper_bound if figures else None,
         unmatched_bound=plan.unmatched_bound if figures else None,
         exact=plan.exact if figures else None,
+        run_id=strawberry.ID(str(plan.run_id)) if plan.run_id and figures else None,
         error=plan.error if figures else None,
     )

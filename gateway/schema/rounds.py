@@ -73,6 +73,9 @@ class RoundPlan(Node):
     upper_bound: float | None = strawberry.field(
         description="No schedule that leaves as few people without any meeting is worth more; null for people, and while none is proven."
     )
+    run_id: strawberry.ID | None = strawberry.field(
+        description="What planned it; `viceversa verify-run` checks it. For organizers and operators; null for everybody else."
+    )
     error: str | None = strawberry.field(description="Why it could not be planned. For organizers and operators.")
 
     @field("The cohort.")
@@ -114,5 +117,6 @@ def round_plan(seen: RoundPlanSeen) -> RoundPlan:
         changed_at=seen.changed_at,
         value=plan.value if figures else None,
         upper_bound=plan.upper_bound if sight in policy.ROUND_PLAN["upper_bound"] else None,
+        run_id=strawberry.ID(str(plan.run_id)) if plan.run_id and sight in policy.ROUND_PLAN["run_id"] else None,
         error=plan.error if sight in policy.ROUND_PLAN["error"] else None,
     )

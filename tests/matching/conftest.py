@@ -1,4 +1,4 @@
-"""A world per test; and how many generated cases each property really ran."""
+"""A world per test; the engine in this process; and how many generated cases each property really ran."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,6 +7,7 @@ import pytest
 
 from chassis.clock import FixedClock
 from tests.conftest import ServiceDatabase
+from tests.matching import nearby
 from tests.matching.properties import DRAWN, declared
 from tests.matching.world import SETTINGS, START, World
 
@@ -19,6 +20,13 @@ async def world(service_database: ServiceDatabase) -> World:
     await made.organization()
     await made.organization()
     return made
+
+
+@pytest.fixture
+def without_a_child(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Orders are carried out in this process, models and all."""
+    for room in ("runs", "meaning"):
+        monkeypatch.setattr(f"services.matching.jobs.{room}.compute", nearby.compute)
 
 
 @pytest.hookimpl(wrapper=True)

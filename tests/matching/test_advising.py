@@ -47,6 +47,7 @@ from tests.matching.test_scoring_pairs import snapshots
 from tests.matching.test_worker import CLUSTERS, MEANING, SUSHI, WANT_CLUSTERS, WANT_SUSHI, matched
 from tests.matching.world import World, workplace
 
+pytestmark = pytest.mark.usefixtures("without_a_child")
 QUICKLY = (Phase.explicit, Phase.reuse, Phase.generate)
 
 

@@ -52,7 +52,7 @@ def _snapshot(dice: Dice) -> Snapshot:
     return snapshot_of(*people, rules=rules, met=met, blocked=blocked, apart=apart)
 
 
-@cases(300)
+@cases(250)
 @given(snapshots())
 def test_match_breaks_no_hard_rule_and_keeps_places(snapshot: Snapshot) -> None:
     plan = plan_of(snapshot)
@@ -67,7 +67,7 @@ def test_match_breaks_no_hard_rule_and_keeps_places(snapshot: Snapshot) -> None:
     assert len(couples(plan)) == len(plan.pairs)
 
 
-@cases(150)
+@cases(100)
 @given(snapshots(), st.randoms(use_true_random=False))
 def test_match_does_not_depend_on_the_order_of_its_input(snapshot: Snapshot, order: random.Random) -> None:
     people, rules = list(snapshot.people), list(snapshot.rules)
@@ -83,7 +83,7 @@ def test_match_does_not_depend_on_the_order_of_its_input(snapshot: Snapshot, ord
     assert plan_of(shuffled) == plan_of(snapshot)
 
 
-@cases(120)
+@cases(100)
 @given(snapshots())
 def test_match_does_not_depend_on_what_organizations_and_teams_are_called(snapshot: Snapshot) -> None:
     called = {"red": "zebra", "blue": "aardvark", "green": "mole"}
@@ -118,7 +118,7 @@ def test_match_does_not_depend_on_ids_when_people_differ_in_what_they_say(seed: 
     assert translated == couples(other)
 
 
-@cases(150)
+@cases(100)
 @given(snapshots())
 def test_match_explains_every_pair(snapshot: Snapshot) -> None:
     plan = plan_of(snapshot)
@@ -142,7 +142,7 @@ def test_match_explains_every_pair(snapshot: Snapshot) -> None:
                 assert direction.also.value == pytest.approx(direction.also.similarity * factor, abs=2e-6)
 
 
-@cases(150)
+@cases(100)
 @given(snapshots())
 def test_match_accounts_for_everybody_once(snapshot: Snapshot) -> None:
     plan = plan_of(snapshot)

@@ -31,7 +31,7 @@ def rank(proof: Proof) -> tuple[int, int]:
     return -proof.unmatched, proof.value
 
 
-@cases(250)
+@cases(200)
 @given(snapshots())
 def test_verifier_agrees_with_every_run_and_its_bound_is_no_less_than_the_value(snapshot: Snapshot) -> None:
     near, content = near_for(snapshot), msgspec.json.encode(snapshot)
@@ -47,7 +47,7 @@ def test_verifier_agrees_with_every_run_and_its_bound_is_no_less_than_the_value(
     assert plan.value <= plan.upper_bound + 1e-9 <= report.upper_bound + 2e-9
 
 
-@cases(250)
+@cases(200)
 @given(snapshots())
 def test_run_leaves_the_fewest_alone_and_then_has_the_most_value_of_all_plans(snapshot: Snapshot) -> None:
     problem, _ = problem_for(snapshot)
@@ -74,7 +74,7 @@ def relaxed(snapshot: Snapshot, which: int) -> Snapshot:
     return ways[which % len(ways)]
 
 
-@cases(150)
+@cases(120)
 @given(snapshots(), st.integers(0, 6))
 def test_relaxing_a_rule_never_makes_the_best_plan_worse(snapshot: Snapshot, which: int) -> None:
     assert rank(proof_of(relaxed(snapshot, which))) >= rank(proof_of(snapshot))
@@ -105,7 +105,7 @@ def differing(snapshot: Snapshot) -> int:
     return int(np.minimum(differences(problem, couples.u, couples.v), PLATEAU).sum())
 
 
-@cases(150)
+@cases(120)
 @given(thrown(210, diverse), st.integers(0, len(WEIGHTS) - 2), st.integers(1, len(WEIGHTS) - 1))
 def test_raising_the_weight_of_difference_never_lowers_the_difference_of_a_run(
     snapshot: Snapshot, low: int, more: int

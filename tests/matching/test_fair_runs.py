@@ -41,6 +41,7 @@ from services.matching.engine.verifying import verify
 from services.matching.jobs import compute as computing
 from services.matching.jobs.frames import LIGHT, Line, Meaning, Order
 from services.matching.jobs.runs import WrongTimeSetting, seconds_of, take_one
+from tests.matching import nearby
 from tests.matching.engine_people import near_for, near_from, snapshot_of, somebody
 from tests.matching.test_worker import (
     CLUSTERS,
@@ -169,14 +170,13 @@ class TestPrices:
 
 @pytest.fixture
 def with_texts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The real computing process, with near texts that need no model."""
-    real = computing.compute
+    """What a computing process says, with near texts that need no model."""
 
     async def compute(order: Order, *, stop: asyncio.Event) -> AsyncGenerator[Line]:
         needs, offers = texts_of(msgspec.json.decode(order.snapshot, type=Snapshot).people)
         near = near_bytes(near_from(needs, offers, chance=1000 * by_last_word(needs, offers)))
         yield Line(near=near)
-        async with aclosing(real(replace(order, near=near), stop=stop)) as lines:
+        async with aclosing(nearby.compute(replace(order, near=near), stop=stop)) as lines:
             async for line in lines:
                 yield line
 

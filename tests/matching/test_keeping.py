@@ -45,7 +45,7 @@ def after_a_drop_out(snapshot: Snapshot, gone: int) -> Snapshot:
     return replace(snapshot, people=people, current=tuple(each for each in now if {each.first, each.second} <= here))
 
 
-@cases(100)
+@cases(80)
 @given(snapshots(), st.integers(0, 6))
 def test_locked_keeps_every_couple_that_may_be_and_proves_it(snapshot: Snapshot, gone: int) -> None:
     now = after_a_drop_out(snapshot, gone)
@@ -59,7 +59,7 @@ def test_locked_keeps_every_couple_that_may_be_and_proves_it(snapshot: Snapshot,
     assert not any(broken_kinds(problem, place[first], place[second]) for first, second in couples(plan))
 
 
-@cases(100)
+@cases(80)
 @given(snapshots(), st.integers(0, 6))
 def test_sticky_leaves_nobody_out_keeps_more_and_has_the_bound_of_the_best_plan(snapshot: Snapshot, gone: int) -> None:
     now = after_a_drop_out(snapshot, gone)

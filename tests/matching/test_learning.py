@@ -109,8 +109,20 @@ class School:
         unlearned: float | None = None,
     ) -> Pair:
         """``promised``: (chance, aptness) where the first teaches, and where the second does."""
+        made = self._matched(one, other, promised=promised, unlearned=unlearned)
+        await self._save([made])
+        return made
+
+    async def _save(self, made: Sequence[Pair]) -> None:
+        async with self.world.database.begin(SYSTEM) as tx:
+            await store.save(tx, [Kept(state=each, told_as=PairProposed, changed_at=tx.now) for each in made])
+        self.pairs += made
+
+    def _matched(
+        self, one: UUID, other: UUID, *, promised: Sequence[tuple[float, float]], unlearned: float | None = None
+    ) -> Pair:
         homes = self.world.home
-        made = Pair(
+        return Pair(
             pair_id=uuid5(self.world.cohort_id, f"{one} {other}"),
             cohort_id=self.world.cohort_id,
             run_id=self.run_id,
@@ -133,10 +145,6 @@ class School:
             ),
             value=1.0,
         )
-        async with self.world.database.begin(SYSTEM) as tx:
-            await store.save(tx, [Kept(state=made, told_as=PairProposed, changed_at=tx.now)])
-        self.pairs.append(made)
-        return made
 
     async def report(
         self, directions: int, *, truth: Truth, homes: Sequence[int] = (0, 0), seed: int = 1, agree: bool = True
@@ -144,6 +152,7 @@ class School:
         """Pairs of people of these organizations, all of whom agree, report as generated."""
         facts: list[Event] = []
         people: list[Two] = []
+        pairs: list[Pair] = []
         reports = generated(directions, truth=truth, seed=seed)
         by_pair: dict[str, list[Reported]] = {}
         for each in reports:
@@ -153,12 +162,14 @@ class School:
             for person, home in zip(two, homes, strict=True):
                 self.world.home[person] = self.world.organizations[home]
                 facts.append(agreed(person, granted=agree))
-            pair = await self.pair(*two, promised=[(each.chance / 1000, each.aptness / 1000) for each in (there, back)])
+            pair = self._matched(*two, promised=[(each.chance / 1000, each.aptness / 1000) for each in (there, back)])
+            pairs.append(pair)
             facts += [
                 released(pair, learner, useful=1 + each.reported // 250)
                 for each, learner in ((there, two[1]), (back, two[0]))
             ]
             people.append(two)
+        await self._save(pairs)
         # Facts of one batch in their order: consents first.
         await self.world.hear(*sorted(facts, key=lambda fact: not isinstance(fact, ConsentChanged)))
         return people
@@ -508,6 +519,7 @@ class TestRun:
         assert used.version == 1
 
 
+@pytest.mark.usefixtures("without_a_child")
 class TestAdvice:
     async def advised(self, world: World, *, learned: bool) -> tuple[UUID, dict[UUID, Suggestion]]:
         """Somebody of an open edition, and what is suggested to them, by person."""

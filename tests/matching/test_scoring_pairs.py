@@ -96,9 +96,9 @@ def same(one: Edges, other: Edges) -> bool:
     return all(np.array_equal(getattr(one, part), getattr(other, part)) for part in "uvw")
 
 
-def assert_equal(problem: Problem, *, seed: int = 0) -> None:
-    """Every method of both kinds of pairs."""
-    dense, indexed = dense_pairs(problem), IndexedPairs(problem, threads=2)
+def assert_equal(problem: Problem, *, seed: int = 0, threads: int = 2) -> None:
+    """Every method of both kinds of pairs. For a handful of people, starting threads takes longer than all their pairs."""
+    dense, indexed = dense_pairs(problem), IndexedPairs(problem, threads=threads)
     assert dense.size == indexed.size == problem.size
     random = np.random.default_rng(seed)
     u, v = (part.ravel().astype(np.int32) for part in np.indices((problem.size, problem.size)))
@@ -123,16 +123,16 @@ def assert_equal(problem: Problem, *, seed: int = 0) -> None:
             assert same(mine.worst, yours.worst)
 
 
-@cases(350)
+@cases(300)
 @given(snapshots(), tables())
 def test_indexed_pairs_are_the_dense_ones_whatever_the_rules_and_roles(snapshot: Snapshot, table: Near) -> None:
-    assert_equal(problem_for(snapshot, table=table)[0])
+    assert_equal(problem_for(snapshot, table=table)[0], threads=1)
 
 
 @cases(200)
 @given(snapshots(roles=False), tables())
 def test_indexed_pairs_are_the_dense_ones_where_all_roles_are_both(snapshot: Snapshot, table: Near) -> None:
-    assert_equal(problem_for(snapshot, table=table)[0])
+    assert_equal(problem_for(snapshot, table=table)[0], threads=1)
 
 
 @pytest.mark.parametrize("required", [True, False])

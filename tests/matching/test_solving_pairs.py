@@ -26,7 +26,7 @@ def best_of_each(scored: list[tuple[int, int, int, int]], size: int, each: int) 
     return sorted(kept)
 
 
-@cases(600)
+@cases(700)
 @given(problems(forcing=False), st.integers(0, 9), dice(40))
 def test_dense_pairs_answer_as_their_definition_says(problem: Problem, each: int, more: Dice) -> None:
     pairs, size = problem.pairs, len(problem.places)
@@ -63,7 +63,7 @@ def same(view: Pairs, plain: DensePairs, y: np.ndarray) -> None:
         assert view.value(me, others).tolist() == plain.value(me, others).tolist()
 
 
-@cases(400)
+@cases(500)
 @given(problems(forcing=False), dice(80))
 def test_views_equal_the_matrix_they_stand_for(problem: Problem, more: Dice) -> None:
     size = len(problem.places)

@@ -51,6 +51,7 @@ class TestTexts:
         assert await kept(world) == 3
         assert await understand_some(running, meaning=MEANING) == 0
 
+    @pytest.mark.usefixtures("without_a_child")
     async def test_of_a_changed_profile_are_understood_again(self, world: World) -> None:
         ana, _ = await two(world)
         _, running = workplace(world)
@@ -59,6 +60,7 @@ class TestTexts:
         assert await understand_some(running, meaning=MEANING) == 1
         assert await vectors(world, "Folding paper") != {}
 
+    @pytest.mark.usefixtures("without_a_child")
     async def test_are_forgotten_with_who_said_them(self, world: World) -> None:
         ana, _ = await two(world)
         _, running = workplace(world)
@@ -67,6 +69,7 @@ class TestTexts:
         assert await vectors(world, "Learning to paint", "Rolling sushi") == {}
         assert await vectors(world, "Learning to sail") != {}
 
+    @pytest.mark.usefixtures("without_a_child")
     async def test_are_not_read_again_when_a_file_knows_them(self, world: World, tmp_path: Path) -> None:
         await two(world)
         bench, running = workplace(world)

@@ -17,6 +17,7 @@ from services.matching.engine.verifying import Report, verify
 from tests.matching.test_worker import four, matched
 from tests.matching.world import START, World
 
+pytestmark = pytest.mark.usefixtures("without_a_child")
 OPERATOR = Actor(roles=(Role.OPERATOR,), subject="root")
 
 

@@ -68,13 +68,9 @@ def _carry_out(order: Order, lines: BinaryIO, stop: threading.Event) -> bool:
 
 def _plan(order: Order, tell: Tell, stop: threading.Event) -> None:
     from services.matching.engine.frozen import near_bytes, near_from, proof_bytes
-    from services.matching.engine.frozen_groups import groups_proof_bytes
-    from services.matching.engine.frozen_rounds import rounds_proof_bytes
-    from services.matching.engine.groups import plan_groups
     from services.matching.engine.match import match
     from services.matching.engine.meaning import near_texts
     from services.matching.engine.prices import price_rules
-    from services.matching.engine.rounds import plan_rounds
 
     snapshot = msgspec.json.decode(order.snapshot, type=Snapshot)
     if order.near:
@@ -90,10 +86,16 @@ def _plan(order: Order, tell: Tell, stop: threading.Event) -> None:
     telling = _Telling(tell)
     on_progress = telling.stage
     if snapshot.grouping is not None:
+        from services.matching.engine.frozen_groups import groups_proof_bytes
+        from services.matching.engine.groups import plan_groups
+
         groups, its_proof = plan_groups(snapshot, near, seed=order.seed, on_progress=on_progress)
         tell(Line(groups=groups, proof=groups_proof_bytes(its_proof) if its_proof else b""))
         return
     if snapshot.rounds:
+        from services.matching.engine.frozen_rounds import rounds_proof_bytes
+        from services.matching.engine.rounds import plan_rounds
+
         rounds, their_proof = plan_rounds(snapshot, near, seed=order.seed, on_progress=on_progress)
         tell(Line(rounds=rounds, proof=rounds_proof_bytes(their_proof) if their_proof else b""))
         return

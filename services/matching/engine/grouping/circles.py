@@ -22,6 +22,7 @@ value exactly linear in the weight of difference, as for pairs.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -183,7 +184,7 @@ def parts_of(
     some = slice(int(circles.starts[option]), int(circles.starts[option + 1]))
     at = dict(zip(circles.who[some].tolist(), range(some.start, some.stop), strict=True))
     places = np.array([at[each] for each in members[1:]], dtype=np.int64)
-    one, other = np.triu_indices(k, 1)
+    one, other = _couples(k)
     group = np.array(members)
     u, v = group[one], group[other]
     slots = int(people.minutes[people.free[group].all(axis=0)].sum())
@@ -199,6 +200,13 @@ def parts_of(
         "language": -(k - 1) * (weight * (FLUENT - min(level, FLUENT)) // (5 * FLUENT)),
         "preferred rules": -2 * int(people.cost[u, v].sum()) // k,
     }
+
+
+@cache
+def _couples(k: int) -> tuple[Numbers, Numbers]:
+    """Every two of k places."""
+    one, other = np.triu_indices(k, 1)
+    return one, other
 
 
 def apart(one: int, other: int) -> int:

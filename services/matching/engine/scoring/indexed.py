@@ -7,9 +7,11 @@ row is computed by one thread alone, in whole numbers: the result does not depen
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from threading import local
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +49,7 @@ from services.matching.engine.scoring.value import AMPLE_SLOTS, FLUENT, ONE_WAY_
 from services.matching.engine.solving.blocks import Part
 from services.matching.engine.solving.pairs import NEVER, Edges, Millionths, Numbers, Priced, edges_of
 
+Found = TypeVar("Found")
 _Best = tuple[NDArray[np.int64], Numbers, Millionths]
 MOST_THREADS = 8  # each keeps everybody's best partners: more would pay for their speed in memory
 
@@ -101,8 +104,7 @@ class IndexedPairs:
         def some(first: int) -> None:
             exceeding(self._ground, self._index, self._scratch(), bar, first, self._threads, found)
 
-        with ThreadPoolExecutor(self._threads) as pool:
-            list(pool.map(some, range(self._threads)))
+        self._each_thread(some)
         return int(found.sum())
 
     def _row(self, u: int) -> tuple[Numbers, Millionths, Millionths, Millionths]:
@@ -134,8 +136,7 @@ class IndexedPairs:
             kept = np.arange(each) < held[:, None]
             return np.repeat(np.arange(self.size, dtype=np.int64), held), partners[kept], amounts[kept]
 
-        with ThreadPoolExecutor(self._threads) as pool:
-            found = list(pool.map(some, range(self._threads)))
+        found = self._each_thread(some)
         one, other, amount = (np.concatenate(part) for part in zip(*found, strict=True))
         # A person's best are among the best that each thread found for them.
         order = np.lexsort((other, -amount, one))
@@ -153,10 +154,16 @@ class IndexedPairs:
             sweep_alone(self._ground, self._index, self._scratch(), some, first, self._threads, held, partners, amounts)
 
         if len(some) and each:
-            with ThreadPoolExecutor(self._threads) as pool:
-                list(pool.map(every, range(self._threads)))
+            self._each_thread(every)
         kept = np.arange(each) < held[:, None]
         return np.repeat(some, held), partners[kept], amounts[kept]
+
+    def _each_thread(self, work: Callable[[int], Found]) -> list[Found]:
+        """What ``work`` finds for the number of each thread; one alone needs no other thread."""
+        if self._threads == 1:
+            return [work(0)]
+        with ThreadPoolExecutor(self._threads) as pool:
+            return list(pool.map(work, range(self._threads)))
 
     def _scratch(self) -> Scratch:
         return scratch(self.size, asks=len(self._index.ask_text))
@@ -174,6 +181,7 @@ def warm() -> None:
 
     What was compiled is kept beside the source, or where ``NUMBA_CACHE_DIR`` says.
     """
+    from services.matching.engine.grouping import compiled as groups
     from services.matching.engine.solving import compiled
 
     offers, needs = (Offer(text="a", level=1),), (Need(text="a", priority=1),)
@@ -193,6 +201,7 @@ def warm() -> None:
     pairs.of(0)
     pairs.exceeding(np.zeros(2, dtype=np.int64))
     compiled.warm()
+    groups.warm()
 
 
 def _cheap(y: Millionths) -> tuple[NDArray[np.bool_], int, int]:

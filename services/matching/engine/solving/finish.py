@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import coo_array
 
 from services.matching.engine.solving.couples import degrees, some
@@ -52,6 +51,8 @@ def finish(
     served = np.full(size, -1)
     served[may_be_alone] = size + numbers
     to_serve = [(served[end][served[end] >= 0], column[served[end] >= 0]) for end in (edges.u, edges.v)]
+    from scipy.optimize import Bounds, LinearConstraint, milp  # here, because most small cohorts need no finish
+
     entries = [
         (edges.u, column),
         (edges.v, column),

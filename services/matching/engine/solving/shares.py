@@ -14,6 +14,8 @@ is the same without w: t · Σ μ_g B_g ≤ Σ μ_g V_g for every plan that give
 from a linear program in floating point; any weights prove something.
 
 The plan itself is an integer program over couples, for cohorts that are small enough; like the finish, it is limited in work.
+
+SciPy's programs are loaded where they are run, because loading them takes longer than planning a small cohort without them.
 """
 
 from __future__ import annotations
@@ -24,7 +26,6 @@ from math import inf
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import Bounds, LinearConstraint, linprog, milp
 from scipy.sparse import coo_array
 
 from services.matching.engine.solving.couples import degrees, joined, none, some, without
@@ -188,6 +189,8 @@ class _Program:
 
     def most_share(self) -> Millionths | None:
         """Weights that prove how large a share each can have; None when the program found none."""
+        from scipy.optimize import linprog
+
         columns = self._matrix.shape[1]
         cost = np.zeros(columns + 1)
         cost[-1] = -1.0
@@ -205,6 +208,8 @@ class _Program:
 
     def most_value(self, needs: Millionths) -> Millionths | None:
         """Weights that prove how much value there can be."""
+        from scipy.optimize import linprog
+
         cost = np.zeros(self._matrix.shape[1])
         cost[: len(self._edges)] = -self._edges.w.astype(float)
         high = np.concatenate([self._most, (self._given - needs)[self._shares]])
@@ -236,6 +241,8 @@ class _Program:
     def _whole(
         self, cost: NDArray[np.float64], matrix: coo_array, high: Millionths, *, low: object, most: object
     ) -> Edges | None:
+        from scipy.optimize import Bounds, LinearConstraint, milp
+
         m = len(self._edges)
         result = milp(
             cost,
