@@ -1,6 +1,9 @@
 """A run's proof, read by an operator and checked without the solver."""
 
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
@@ -17,6 +20,7 @@ from services.matching.engine.verifying import Report, verify
 from tests.matching.test_worker import four, matched
 from tests.matching.world import START, World
 
+ROOT = Path(__file__).resolve().parents[2]
 OPERATOR = Actor(roles=(Role.OPERATOR,), subject="root")
 
 
@@ -81,3 +85,18 @@ class TestProof:
         for read in (proof_from, near_from):
             with pytest.raises(NotFrozen):
                 read(b"nothing of the kind")
+
+
+def test_needs_no_solver() -> None:
+    """The image that operators verify with has none."""
+    program = (
+        "import sys\n"
+        "class NotHere:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name.partition('.')[0] in {'scipy', 'ortools', 'numba', 'onnxruntime', 'tokenizers', 'wordllama'}:\n"
+        "            raise ImportError(name + ' is not in this image')\n"
+        "sys.meta_path.insert(0, NotHere())\n"
+        "import services.matching.engine.verifying\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=ROOT)
+    assert done.returncode == 0, done.stderr

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import Bounds, LinearConstraint, milp
-from scipy.sparse import coo_array
 
 from services.matching.engine.solving.couples import degrees, some
 from services.matching.engine.solving.pairs import Edges, Millionths
@@ -61,6 +59,9 @@ def finish(
         (np.full(count, size + count), m + size + numbers),
     ]
     row, at = (np.concatenate([entry[side] for entry in entries]) for side in (0, 1))
+    from scipy.optimize import Bounds, LinearConstraint, milp  # here, so that who only checks plans needs no solver
+    from scipy.sparse import coo_array
+
     matrix = coo_array((np.ones(len(row)), (row, at)), shape=(size + count + 1, m + size + count)).tocsr()
     low = np.concatenate([places, np.ones(count, np.int64), [0]])
     high = np.concatenate([places, places[may_be_alone] + 1, [unmatched]])

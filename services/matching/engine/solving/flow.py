@@ -14,9 +14,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from ortools.graph.python import min_cost_flow
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from services.matching.engine.solving.pairs import DEAREST, Edges, Millionths
 
@@ -54,6 +51,8 @@ def fractional(
 def _flow(
     tail: Millionths, head: Millionths, room: Millionths, cost: Millionths, *, supply: Millionths
 ) -> NDArray[np.int64]:
+    from ortools.graph.python import min_cost_flow  # here, so that who only checks plans needs no solver
+
     network = min_cost_flow.SimpleMinCostFlow()
     arcs = network.add_arcs_with_capacity_and_unit_cost(tail, head, room, cost)
     network.set_nodes_supplies(np.arange(len(supply)), supply)
@@ -109,6 +108,9 @@ def _whole(doubled: Millionths, edges: Edges) -> Millionths:
         return alone
     u, v = edges.u[tight].astype(np.int64), edges.v[tight].astype(np.int64)
     ends = np.concatenate([u, v]), np.concatenate([v, u]) + size
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     cover = coo_array((np.ones(2 * len(u), np.int8), ends), shape=(2 * size, 2 * size))
     _, part = connected_components(cover, directed=False)
     up = odd & (part[:size] <= part[size:])

@@ -21,11 +21,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import Bounds, LinearConstraint, linprog, milp
-from scipy.sparse import coo_array
 
 from services.matching.engine.solving.couples import degrees, joined, none, some, without
 from services.matching.engine.solving.owed import (
@@ -44,6 +43,9 @@ from services.matching.engine.solving.owed import (
 from services.matching.engine.solving.pairs import Edges, Millionths, Pairs
 from services.matching.engine.solving.plan import unmatched_of, worth
 from services.matching.engine.solving.solve import solve
+
+if TYPE_CHECKING:
+    from scipy.sparse import coo_array
 
 DEAREST_WEIGHT = 4 * UNIT
 MOST_PEOPLE = 3_000
@@ -194,6 +196,8 @@ class _Program:
         best = self._owed.best[self._shares].astype(float)
         matrix = _beside(self._matrix, -self._demand, best)
         high = np.concatenate([self._most, self._given[self._shares]])
+        from scipy.optimize import linprog  # here, so that who only checks plans needs no solver
+
         result = linprog(cost, A_ub=matrix, b_ub=high, bounds=self._bounds(share=self._owed.asked / WHOLE))
         if result.status != 0:
             return None
@@ -208,6 +212,8 @@ class _Program:
         cost = np.zeros(self._matrix.shape[1])
         cost[: len(self._edges)] = -self._edges.w.astype(float)
         high = np.concatenate([self._most, (self._given - needs)[self._shares]])
+        from scipy.optimize import linprog
+
         result = linprog(cost, A_ub=_below(self._matrix, -self._demand), b_ub=high, bounds=self._bounds())
         if result.status != 0:
             return None
@@ -237,6 +243,8 @@ class _Program:
         self, cost: NDArray[np.float64], matrix: coo_array, high: Millionths, *, low: object, most: object
     ) -> Edges | None:
         m = len(self._edges)
+        from scipy.optimize import Bounds, LinearConstraint, milp
+
         result = milp(
             cost,
             integrality=np.concatenate([np.ones(m, np.int64), np.zeros(len(cost) - m, np.int64)]),
@@ -275,6 +283,8 @@ class _Program:
         row = np.concatenate([each[0] for each in entries])
         at = np.concatenate([each[1] for each in entries])
         sign = np.concatenate([np.full(len(each[0]), each[2]) for each in entries])
+        from scipy.sparse import coo_array
+
         self._matrix = coo_array((sign, (row, at)), shape=(size + count + 1, m + count))
         self._most = np.concatenate([self._places, np.full(count, -1), [self._unmatched]]).astype(np.int64)
         number = np.full(len(self._owed.best), -1)
@@ -311,6 +321,8 @@ def _columns(pairs: Pairs, plan: Edges, *, forced: Edges, places: Millionths) ->
 def _below(matrix: coo_array, rows: coo_array) -> coo_array:
     """One above the other."""
     first = matrix.shape[0]
+    from scipy.sparse import coo_array
+
     return coo_array(
         (
             np.concatenate([matrix.data, rows.data]),
@@ -327,6 +339,8 @@ def _beside(matrix: coo_array, rows: coo_array, column: NDArray[np.float64]) -> 
     """One above the other, and another column beside the lower one."""
     found = _below(matrix, rows)
     first, width = matrix.shape
+    from scipy.sparse import coo_array
+
     return coo_array(
         (
             np.concatenate([found.data, column]),
