@@ -27,6 +27,7 @@ class ContainerTarget:
 
     name = "containers"
     remembers = True
+    real_time = True
 
     def __init__(self, running: ComposedPlatform, *, folder: Path, ports: dict[str, int]) -> None:
         self._settings = running.settings()
