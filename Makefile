@@ -73,7 +73,7 @@ test: install ## run the tests; ARGS="tests/chassis -k outbox" narrows them
 
 # A worker has its own PostgreSQL and Kafka here, too, and takes single tests: most of them wait. One of them has the whole platform.
 test-containers: install ## run the delivery tests on Apache Kafka and PostgreSQL in containers, and the images themselves
-	@VICEVERSA_TEST_INFRASTRUCTURE=containers $(BIN)/python -m pytest $(or $(ARGS),--numprocesses 3 --dist loadgroup \
+	@VICEVERSA_TEST_INFRASTRUCTURE=containers $(BIN)/python -m pytest $(or $(ARGS),--numprocesses 3 --dist loadgroup -o faulthandler_timeout=400 \
 		$(patsubst %,tests/chassis/test_%.py,consumer health inbox outbox parking replay) tests/containers)
 
 drill: install ## break a running platform under load and see whether anything is lost: make drill KILLS=20 SEED=7
