@@ -73,15 +73,20 @@ up: install ## start the whole platform, stay up, keep the data between starts
 test: install ## run the tests; ARGS="tests/chassis -k outbox" narrows them
 	@$(BIN)/python -m pytest $(or $(ARGS),--numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder)
 
+# A worker has its own PostgreSQL and Kafka here, too, and takes single tests: most of them wait. One of them has the whole platform.
 test-containers: install ## run the delivery tests on Apache Kafka and PostgreSQL in containers, and the images themselves
-	@VICEVERSA_TEST_INFRASTRUCTURE=containers $(BIN)/python -m pytest \
-		$(or $(ARGS),$(patsubst %,tests/chassis/test_%.py,consumer health inbox outbox parking replay) tests/containers)
+	@VICEVERSA_TEST_INFRASTRUCTURE=containers $(BIN)/python -m pytest $(or $(ARGS),--numprocesses 3 --dist loadgroup -o faulthandler_timeout=400 \
+		$(patsubst %,tests/chassis/test_%.py,consumer health inbox outbox parking replay) tests/containers)
 
 drill: install ## break a running platform under load and see whether anything is lost: make drill KILLS=20 SEED=7
-	@$(BIN)/python -m tests.drill --kills $(or $(KILLS),20) $(if $(SEED),--seed $(SEED)) $(ARGS)
+	@$(BIN)/python -m tests.drill --kills $(or $(KILLS),20) $(if $(SEED),--seed $(SEED)) $(if $(TARGET),--target $(TARGET)) $(ARGS)
 
-images: ## build an image of every deployable, and of the `viceversa` command
-	@$(COMPOSE) build
+images: install ## build an image of every deployable, and of the `viceversa` command
+	@settings=$$(mktemp)
+	trap 'rm -f "$$settings"' EXIT
+	$(BIN)/viceversa settings --trial > "$$settings" # the compose file asks for secrets, even to build
+	$(COMPOSE) --env-file "$$settings" $(if $(wildcard deploy/.env),--env-file deploy/.env) \
+		build provision profiles matching feedback notifications gateway # all jobs have one image
 
 compose-up: install ## start the whole platform as containers, with what a trial needs: tokens, a mail catcher, traces
 	@[ -e deploy/.env ] || { (umask 077; $(BIN)/viceversa settings --trial > deploy/.env); echo "wrote deploy/.env with fresh secrets"; }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -32,6 +33,7 @@ _FACTS = {
     "min.cleanable.dirty.ratio": "0.1",
 }
 _DEAD = {"cleanup.policy": "delete", "retention.ms": str(30 * _DAY)}
+_KNOWN_WITHIN = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +74,21 @@ def create(
                 )
             except TopicAlreadyExistsError:
                 return create(bootstrap, partitions=partitions, replicas=replicas, client=client)
+            _wait_until_known(admin, missing)
         return [topic.name for topic in missing]
     finally:
         admin.close()
+
+
+def _wait_until_known(admin: KafkaAdminClient, created: list[Topic]) -> None:
+    """The controller says yes before brokers have heard of it: whoever looks at once may find a topic missing, or with no partition."""
+    deadline = time.monotonic() + _KNOWN_WITHIN
+    while time.monotonic() < deadline:
+        described = admin.describe_topics([topic.name for topic in created])
+        known = {each["name"]: len(each["partitions"]) for each in described}
+        if all(known.get(topic.name, 0) >= topic.partitions for topic in created):
+            return
+        time.sleep(0.05)
 
 
 def faults(bootstrap: str, *, partitions: int = 6, client: Mapping[str, Any] | None = None) -> list[str]:

@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -240,6 +241,10 @@ def create_topics(bootstrap: str) -> None:
         # A client that was quicker has had it made by the broker.
         with suppress(TopicAlreadyExistsError):
             admin.create_topics({name: {"num_partitions": partitions, "replication_factor": 1}})
+    deadline = time.monotonic() + 30
+    while not wanted.keys() <= set(admin.list_topics()):  # the controller says yes before the broker has heard of them
+        assert time.monotonic() < deadline, "the broker does not make topics"
+        time.sleep(0.02)
     admin.close()
 
 

@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import psutil
@@ -15,6 +16,7 @@ from deploy.settings_file import settings_file
 
 ROOT = Path(__file__).resolve().parents[2]
 _PROJECT = "viceversa-tests-"  # and the process id of the test run
+_WITH_IMAGES = ("provision", "profiles", "matching", "feedback", "notifications", "gateway")  # all jobs have one image
 COMPOSE_FILES = (
     "--file=deploy/compose.yaml",
     "--file=deploy/compose.production.yaml",
@@ -37,17 +39,31 @@ def docker(*arguments: str, within: float = 300, environment: Mapping[str, str] 
     return done.stdout
 
 
+@cache
+def images_built() -> None:
+    """Every image is that of the code here; seconds when it was before."""
+    placeholders = values(settings_file(trial=True))  # the compose file asks for secrets, even to build
+    docker("compose", *COMPOSE_FILES[:2], "build", "-q", *_WITH_IMAGES, environment=placeholders, within=900)
+
+
+def values(settings: str) -> dict[str, str]:
+    """A settings file as a dictionary."""
+    lines = [line.partition("=") for line in settings.splitlines() if "=" in line]
+    return {name: value.strip('"') for name, _, value in lines if not name.startswith("#")}
+
+
 @dataclass(frozen=True)
 class ComposedPlatform:
     """A running compose project."""
 
     project: str
     env_file: Path
+    files: tuple[str, ...] = COMPOSE_FILES
 
     def compose(self, *arguments: str, within: float = 300) -> str:
         """What `docker compose …` prints for this project; AssertionError when it fails."""
         return docker(
-            "compose", *COMPOSE_FILES, "-p", self.project, "--env-file", str(self.env_file), *arguments, within=within
+            "compose", *self.files, "-p", self.project, "--env-file", str(self.env_file), *arguments, within=within
         )
 
     def containers(self, service: str) -> list[str]:
@@ -61,8 +77,7 @@ class ComposedPlatform:
 
     def settings(self) -> dict[str, str]:
         """The settings file as a dictionary."""
-        lines = [line.partition("=") for line in self.env_file.read_text().splitlines() if "=" in line]
-        return {name: value.strip('"') for name, _, value in lines if not name.startswith("#")}
+        return values(self.env_file.read_text())
 
 
 def _remove_leftovers() -> None:
@@ -76,15 +91,22 @@ def _remove_leftovers() -> None:
 
 
 @contextmanager
-def composed(folder: Path, *, scale: dict[str, int]) -> Iterator[ComposedPlatform]:
-    """The platform of a trial while the block runs, every service ready; nothing of it stays."""
+def composed(
+    folder: Path,
+    *,
+    scale: Mapping[str, int] | None = None,
+    files: tuple[str, ...] = COMPOSE_FILES,
+    settings: Mapping[str, str] | None = None,
+) -> Iterator[ComposedPlatform]:
+    """The platform of a trial while the block runs, every service ready; nothing of it stays. ``settings``: more of the file."""
     env_file = folder / "platform.env"
-    env_file.write_text(settings_file(trial=True))
-    platform = ComposedPlatform(f"{_PROJECT}{os.getpid()}", env_file)
+    more = [f'{name}="{value}"' for name, value in (settings or {}).items()]
+    env_file.write_text("\n".join([settings_file(trial=True), *more, ""]))
+    platform = ComposedPlatform(f"{_PROJECT}{os.getpid()}", env_file, files)
     _remove_leftovers()
+    images_built()
     try:
-        platform.compose("--profile", "trial", "build", "-q", within=600)
-        scaled = [f"--scale={name}={count}" for name, count in scale.items()]
+        scaled = [f"--scale={name}={count}" for name, count in (scale or {}).items()]
         try:
             platform.compose("--profile", "trial", "up", "-d", "--wait", *scaled, within=400)
         except AssertionError as failed:

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from deploy.settings_file import secret_names, settings_file
-from tests.containers.platform import COMPOSE_FILES, ROOT, docker
+from tests.containers.platform import COMPOSE_FILES, ROOT, docker, images_built
 
-pytestmark = pytest.mark.container
+pytestmark = [pytest.mark.container, pytest.mark.xdist_group("platform")]  # it builds the images, too
 
 DEPLOYABLES = ("profiles", "matching", "feedback", "notifications", "gateway")
 BASE = "python:3.13-slim"
@@ -17,12 +17,7 @@ BASE = "python:3.13-slim"
 
 @pytest.fixture(scope="module", autouse=True)
 def _built() -> None:
-    docker("compose", *COMPOSE_FILES[:2], "build", "-q", environment=_placeholders())
-
-
-def _placeholders() -> dict[str, str]:
-    lines = [line.partition("=") for line in settings_file(trial=True).splitlines() if "=" in line]
-    return {name: value.strip('"') for name, _, value in lines if not name.startswith("#")}
+    images_built()
 
 
 def packages(image: str) -> set[str]:

@@ -8,7 +8,8 @@ import pytest
 from deploy.principals import ACCESS
 from tests.containers.platform import ComposedPlatform, composed, docker
 
-pytestmark = pytest.mark.container
+# One platform for all: the worker that has it takes every test.
+pytestmark = [pytest.mark.container, pytest.mark.xdist_group("platform")]
 
 SERVICES = ("profiles", "matching", "feedback", "notifications", "gateway")
 _AS = "VICEVERSA_KAFKA_USERNAME"

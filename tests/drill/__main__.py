@@ -10,14 +10,21 @@ import random
 import signal
 import sys
 import time
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from types import FrameType
 
 from deploy.embedded import ChildFailed, temporary_folder
 from deploy.local import PlatformFailed
+from tests.drill.containers import container_target
 from tests.drill.drill import Drill, Wish
-from tests.drill.target import embedded_target
+from tests.drill.target import Target, embedded_target
+
+TARGETS: Mapping[str, Callable[[Path], AbstractContextManager[Target]]] = {
+    "embedded": embedded_target,
+    "containers": container_target,
+}
 
 
 def main() -> int:
@@ -27,6 +34,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=None, help="the faults to repeat; without it they are new ones")
     parser.add_argument("--chapter", type=int, default=50, help="kills between two judgements (default: 50)")
     parser.add_argument("--keep", type=Path, default=None, help="a folder for data and logs, which stay there")
+    parser.add_argument("--target", choices=TARGETS, default="embedded", help="what to break (default: embedded)")
     chosen = parser.parse_args()
     seed = random.randrange(1_000_000) if chosen.seed is None else chosen.seed
     os.environ.setdefault("VICEVERSA_MEANING", "light")  # understanding texts is not what breaks here
@@ -36,9 +44,11 @@ def main() -> int:
     def say(line: str) -> None:
         print(f"[{time.monotonic() - started:6.1f} s] {line}", flush=True)
 
-    say(f"a drill with {chosen.kills} kills; to repeat it: make drill KILLS={chosen.kills} SEED={seed}")
+    say(
+        f"a drill with {chosen.kills} kills; to repeat it: make drill KILLS={chosen.kills} SEED={seed} TARGET={chosen.target}"
+    )
     try:
-        with _folder(chosen.keep) as folder, embedded_target(folder) as target:
+        with _folder(chosen.keep) as folder, TARGETS[chosen.target](folder) as target:
             say(f"the platform is up in {folder}")
             drill = Drill(target, Wish(kills=chosen.kills, seed=seed, chapter=chosen.chapter), say)
             result = asyncio.run(drill.run())

@@ -79,7 +79,13 @@ class Drill:
                 http, self.target.gateway_url, self.target.token("operator", "root"), "the operator", self.journal
             )
             stage = StubbornStage(
-                self.target, http, Console(quiet=True), small_partners(), operator, journal=self.journal
+                self.target,
+                http,
+                Console(quiet=True),
+                small_partners(),
+                operator,
+                journal=self.journal,
+                real_time=self.target.real_time,
             )
             await settle_in(stage)
             self.say(

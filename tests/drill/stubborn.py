@@ -89,9 +89,10 @@ class StubbornClient(Client):
 
 @dataclass
 class StubbornStage(Stage):
-    """The demonstration's stage with such clients."""
+    """The demonstration's stage with such clients. ``real_time``: the platform's clock is everybody's, and cannot be moved."""
 
     journal: Journal = field(default_factory=Journal)
+    real_time: bool = False
 
     def client(self, organization: str, subject: str) -> Client:
         """Somebody's client, with a token of their organization's issuer."""

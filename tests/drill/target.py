@@ -26,6 +26,7 @@ class Target(Protocol):
 
     name: str
     remembers: bool  # whether its broker still knows everything after it was killed
+    real_time: bool  # whether its clock cannot be moved
 
     @property
     def gateway_url(self) -> str:
@@ -83,6 +84,7 @@ class EmbeddedTarget:
 
     name = "embedded"
     remembers = False
+    real_time = False
 
     def __init__(self, running: Platform) -> None:
         assert isinstance(running.infrastructure, Embedded)
