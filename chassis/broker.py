@@ -11,11 +11,12 @@ import zlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, NamedTuple
 
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, NodeNotReadyError
 
 DEAD = ".dead"  # suffix of the topic that takes bytes which nobody can decode
 _TOUCH = b"touch"
@@ -116,7 +117,7 @@ class Publisher:
             self.reachable = True
         except (KafkaError, OSError, TimeoutError, ExceptionGroup) as error:
             self.reachable = False
-            await self._abandon()
+            await self.abandon()
             raise BrokerAway(f"publishing to {self._settings.bootstrap} failed: {_first(error)!r}") from error
 
     async def touch(self, topics: Sequence[str]) -> None:
@@ -145,18 +146,30 @@ class Publisher:
         if producer is not None:
             await stop_client(producer)
 
-    async def _abandon(self) -> None:
+    def cut(self) -> None:
+        """At once: nothing that is on its way arrives any more, unless it has left this process. ``abandon`` tidies up."""
+        if self._producer is not None:
+            self._producer.client.send = _nothing_more
+            for connection in tuple(self._producer.client._conns.values()):  # noqa: SLF001 – close() waits
+                connection.close()
+
+    async def abandon(self) -> None:
+        """Drop what is on its way and has not arrived; the next call begins anew. Whoever waits for it gets BrokerAway."""
         # Whoever publishes next sends everything again. A copy that this producer still held would come later than that, and
         # on a compacted topic an old fact would be the newest record of its key: so its sender must not live on.
+        self.cut()
         producer, self._producer = self._producer, None
         if producer is None:
             return
-        sender = producer._sender.sender_task  # noqa: SLF001 – stop() would wait for the broker
+        sender, waiting = producer._sender.sender_task, producer._message_accumulator  # noqa: SLF001 – stop() waits for the broker
         for _ in range(2):  # the first cancellation still waits for requests in flight
             if sender is not None and not sender.done():
                 sender.cancel()
                 await asyncio.wait({sender}, timeout=0.2)
-        producer._message_accumulator.fail_all(BrokerAway("given up"))  # noqa: SLF001 – or stop() would wait for them
+        for batch in (*chain.from_iterable(waiting._batches.values()), *waiting._pending_batches):  # noqa: SLF001
+            for each in (batch.future, batch._drain_waiter):  # noqa: SLF001
+                each.add_done_callback(_seen)
+        waiting.fail_all(BrokerAway("given up"))  # or stop() would wait for them
         await stop_client(producer)
 
     async def _started(self) -> AIOKafkaProducer:
@@ -210,6 +223,16 @@ async def _send_in_order(producer: AIOKafkaProducer, topic: str, partition: int,
             sent += 1
         delivered = await producer.send_batch(batch, topic, partition=partition)
         await delivered
+
+
+async def _nothing_more(*_arguments: object, **_named: object) -> None:
+    raise NodeNotReadyError("this producer was given up")
+
+
+def _seen(delivered: asyncio.Future[object]) -> None:
+    # Whoever waited for it may have been cancelled.
+    if not delivered.cancelled():
+        delivered.exception()
 
 
 async def stop_client(client: AIOKafkaProducer | AIOKafkaConsumer) -> None:

@@ -173,6 +173,7 @@ class Relay:
     heartbeat: float = field(default_factory=time.monotonic)
     oldest_seconds: float = 0.0  # age of the oldest unpublished fact when it was last looked at
     published: int = 0
+    on_their_way: int = 0  # facts that the broker has been given and has not confirmed yet
     _failures: int = 0
     _stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -228,8 +229,16 @@ class Relay:
             self.heartbeat = time.monotonic()
             if await self._wait(self.poll_seconds):
                 return
-        woken = asyncio.Event()
+        woken, lost = asyncio.Event(), asyncio.Event()
         await connection.add_listener(_CHANNEL, lambda *_: woken.set())
+
+        def cut(*_: object) -> None:
+            # Without its session the relay has lost its lock: another one may be at work, and the broker may be a new one that knows
+            # nothing of what came before. What is on its way must not arrive behind newer facts, or before older ones.
+            self.publisher.cut()
+            lost.set()
+
+        connection.add_termination_listener(cut)
         self.active = True
         log.info("relay.active")
         measured, touch_at = -math.inf, time.monotonic() + self.touch_after
@@ -241,7 +250,7 @@ class Relay:
             if time.monotonic() - measured >= self.poll_seconds:
                 await self._measure_age(connection)
                 measured = time.monotonic()
-            sent = await self._publish_all(connection)
+            sent = await self._publish_all(connection, lost=lost)
             self._failures = 0
             self.heartbeat = time.monotonic()
             if not sent and self._stopping.is_set():
@@ -252,26 +261,39 @@ class Relay:
                 if woken.is_set():
                     await self._wait(self.linger)
 
-    async def _publish_all(self, connection: asyncpg.Connection[Any]) -> int:
+    async def _publish_all(self, connection: asyncpg.Connection[Any], *, lost: asyncio.Event) -> int:
         """Publish until nothing is left; how many. While one batch is on its way, the one before is marked and the next is read."""
         sent = 0
         published: list[int] = []
         rows = await connection.fetch(_NEXT, self.batch, [])
         while rows:
             on_their_way = [row["seq"] for row in rows]
+            self.on_their_way = len(rows)
             publishing = asyncio.create_task(self.publisher.publish(self._records(rows)))
             try:
                 await self._mark(connection, published)
                 rows = await connection.fetch(_NEXT, self.batch, on_their_way)
+                await _first_of(publishing, lost)
             finally:
-                # Also when the database has gone: what is on its way arrives, and is published again when it is back.
-                await asyncio.wait({publishing})
+                await self._give_up(publishing)
+                self.on_their_way = 0
+            if publishing.cancelled():
+                raise ConnectionResetError("the session that held the relay's lock has ended")
             publishing.result()
             published = on_their_way
             sent += len(published)
             self.heartbeat = time.monotonic()
         await self._mark(connection, published)
         return sent
+
+    async def _give_up(self, publishing: asyncio.Task[None]) -> None:
+        """Nothing of it arrives any more, unless all of it has."""
+        if not publishing.done():
+            publishing.cancel()
+            await asyncio.wait({publishing})
+            await self.publisher.abandon()
+        elif not publishing.cancelled():
+            publishing.exception()  # seen, also when something else is raised instead
 
     async def _mark(self, connection: asyncpg.Connection[Any], published: Sequence[int]) -> None:
         if published:
@@ -313,3 +335,12 @@ class Relay:
         except TimeoutError:
             return False
         return True
+
+
+async def _first_of(task: asyncio.Task[None], event: asyncio.Event) -> None:
+    """Return when the task is done or the event has come."""
+    waiting = asyncio.ensure_future(event.wait())
+    try:
+        await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        waiting.cancel()

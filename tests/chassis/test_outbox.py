@@ -11,11 +11,12 @@ import pytest
 
 from chassis import outbox
 from chassis.database import Database
+from chassis.outbox import RELAY_LOCK
 from chassis.service import Tick, execute, tick
 from contracts.base import SYSTEM, facts
 from contracts.profiles import TOPIC, ProfileUpdated
 from tests.chassis import probe_service
-from tests.chassis.conftest import ADMIN, PARTITIONS, Kafka, Parts, Rows, save, updated
+from tests.chassis.conftest import ADMIN, PARTITIONS, Kafka, Parts, Rows, create_topics, save, updated
 from tests.probes import Record, eventually
 
 SPEC = probe_service.app.spec
@@ -171,6 +172,35 @@ class TestRelay:
         names = {profile_in(record).profile.display_name for record in await kafka.topics.read(TOPIC)}
         assert names == {"before", "meanwhile"}
 
+    async def test_drops_what_is_on_its_way_when_it_loses_its_lock(
+        self, database: Database, rows: Rows, kafka: Kafka, parts: Callable[..., Parts]
+    ) -> None:
+        """A broker that forgot takes what waited for it before anything older is queued again: an older fact would come later."""
+        relay = parts().run_relay()
+        await execute(SPEC, database, save("before"), actor=ADMIN)
+        await everything_published(rows)
+        await kafka.kill()
+        await execute(SPEC, database, save("meanwhile"), actor=ADMIN)
+        await eventually(lambda: relay.on_their_way, describe="the relay has something on its way")
+
+        async def taken() -> bool:
+            await rows.terminate("viceversa-probe-relay")
+            return bool(await rows.one("SELECT pg_try_advisory_lock($1)", RELAY_LOCK))
+
+        await eventually(taken, describe="somebody else has the relay's lock")
+        try:
+            kafka.broker.start_again()  # in this thread: the relay stands still meanwhile, or its client would make topics of its own
+            create_topics(kafka.bootstrap)
+            await eventually(lambda: _waits_in_line(rows), describe="the relay waits for its lock", within=30)
+            assert "meanwhile" not in {
+                profile_in(record).profile.display_name for record in await kafka.topics.read(TOPIC)
+            }
+        finally:
+            await rows.one("SELECT pg_advisory_unlock($1)", RELAY_LOCK)
+        await everything_published(rows)
+        names = [profile_in(record).profile.display_name for record in await kafka.topics.read(TOPIC)]
+        assert names.count("meanwhile") == 1
+
     async def test_works_alone_and_is_replaced(
         self, database: Database, rows: Rows, kafka: Kafka, parts: Callable[..., Parts]
     ) -> None:
@@ -233,6 +263,15 @@ class TestRelay:
         await execute(SPEC, database, save("after"), actor=ADMIN)
         await eventually(lambda: _both_greeted(rows), describe="facts before and behind it have their effect")
         assert await rows.all("SELECT 1 FROM parked") == []
+
+
+async def _waits_in_line(rows: Rows) -> bool:
+    return bool(
+        await rows.one(
+            "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'viceversa-probe-relay' "
+            "AND query LIKE '%pg_try_advisory_lock%')"
+        )
+    )
 
 
 async def _both_greeted(rows: Rows) -> bool:
