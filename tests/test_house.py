@@ -106,6 +106,15 @@ VIOLATIONS = (
         for impure in ("chassis.settings", "sqlalchemy", "aiokafka", "pydantic", "httpx")
     ),
     *(
+        Violation("verifiers-know-no-solver", f"services/matching/engine/{verifier}.py", f"import {solver}")
+        for verifier, solver in (
+            ("verifying", "services.matching.engine.solving.solve"),
+            ("verifying_floors", "scipy"),
+            ("verifying_rounds", "services.matching.engine.solving.rounds"),
+            ("verifying_groups", "ortools"),
+        )
+    ),
+    *(
         Violation("sql-in-the-store", file, f"import {library}")
         for library in ("sqlalchemy", "alembic.op")
         for file in (f"{SEEDED}/commands.py", f"{SEEDED}/jobs.py", "gateway/broken.py", "contracts/broken.py")
