@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from inspect import cleandoc
 from typing import Any
 
 import msgspec
@@ -19,7 +20,11 @@ def messages() -> dict[str, type]:
 
 def json_schemas(kinds: Iterable[type], *, ref_template: str = "#/$defs/{name}") -> tuple[tuple[Any, ...], Schemas]:
     """JSON Schemas (2020-12) of some classes, and of everything that they refer to by name."""
-    return msgspec.json.schema_components(tuple(kinds), ref_template=ref_template)
+    schemas, components = msgspec.json.schema_components(tuple(kinds), ref_template=ref_template)
+    for each in components.values():
+        if "description" in each:  # Python keeps a docstring's indentation until 3.13, and takes it off from then on
+            each["description"] = cleandoc(each["description"])
+    return schemas, components
 
 
 def present() -> Schemas:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from importlib import import_module
+from inspect import cleandoc
 from pathlib import Path
 from typing import Any
 
@@ -139,7 +140,7 @@ def _message(kind: type[Event]) -> dict[str, Any]:
     return {
         "name": kind.WIRE,
         "title": kind.__name__,
-        "summary": (kind.__doc__ or "").strip(),
+        "summary": cleandoc(kind.__doc__ or ""),
         "contentType": "application/json",
         "payload": {"$ref": f"#/components/schemas/{kind.__name__}"},
         "traits": [{"$ref": "#/components/messageTraits/cloudEvent"}],

@@ -92,7 +92,7 @@ class TestSuggest:
             assert found == [v for _, v in best[:most]]
             assert bool(advice.why) == (not found)
             for pair in advice.pairs:
-                assert pair.value == sum(term.amount for term in pair.terms)
+                assert pair.value == round(sum(term.amount for term in pair.terms), 6)
 
     def test_does_not_depend_on_whom_others_ranked(self) -> None:
         people = [somebody("a", offers=["sushi"], needs=["python"])]
@@ -226,7 +226,7 @@ class TestSuggestions:
         assert {each.person_id for each in found.suggestions} == set(people[1::2])
         assert (found.unread, found.unread_of_others, found.why) == ((), 0, ())
         for each in found.suggestions:
-            assert each.value == sum(term.amount for term in each.terms)
+            assert each.value == round(sum(term.amount for term in each.terms), 6)
             assert {(way.teacher_id, way.need) for way in each.directions} == {
                 (people[0], WANT_SUSHI),
                 (each.person_id, WANT_CLUSTERS),
@@ -260,7 +260,7 @@ class TestSuggestions:
             (people[3], 0),
         ]
         assert {term.name: term.amount for term in first.terms}["your ranking"] == 0.05
-        assert first.value == sum(term.amount for term in first.terms)
+        assert first.value == round(sum(term.amount for term in first.terms), 6)
         assert {each.person_id: each for each in (await suggested(world, people[1])).suggestions} == before
 
     async def test_say_what_is_not_understood_yet(self, world: World) -> None:

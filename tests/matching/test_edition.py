@@ -81,7 +81,7 @@ async def test_edition_goes_from_draft_to_completed(world: World) -> None:
     assert {pair.status for pair in drafts} == {PairStatus.DRAFT}
     for pair in drafts:
         assert len(pair.directions) == 2
-        assert pair.value == sum(term.amount for term in pair.terms)
+        assert pair.value == round(sum(term.amount for term in pair.terms), 6)
         assert (pair.language, bool(pair.common_ground), bool(pair.bridge)) == ("en", True, True)
         (polish,) = pair.wordings
         assert polish.locale == "pl"

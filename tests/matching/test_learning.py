@@ -389,7 +389,7 @@ class TestRefit:
 class TestVersions:
     async def test_can_be_gone_back_to_and_switched_off(self, school: School) -> None:
         world = school.world
-        await school.report(160, truth=biased, seed=4)
+        await school.report(320, truth=biased, seed=4)
         await refit(world)
         world.clock.forward(timedelta(days=1))
         await school.report(600, truth=fair, seed=9)

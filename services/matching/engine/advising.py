@@ -15,7 +15,7 @@ import numpy as np
 from services.matching.engine.explain import explain, with_models_word
 from services.matching.engine.frozen import Proof
 from services.matching.engine.meaning.near import Near
-from services.matching.engine.model import Person, Phrase, PlannedPair, Snapshot, Term
+from services.matching.engine.model import Person, Phrase, PlannedPair, Snapshot, Term, summed
 from services.matching.engine.scoring.ground import in_order, is_complete, problem_of
 from services.matching.engine.scoring.inverted import Inverted, inverted
 from services.matching.engine.scoring.problem import MILLION, Problem
@@ -230,4 +230,4 @@ def _other(pair: PlannedPair, person: str) -> str:
 def _with_rank(pair: PlannedPair, *, rank: int, added: int) -> PlannedPair:
     why = phrase("own_ranking", rank=rank)
     terms = (*pair.terms, Term(name=OWN_RANKING, amount=added / MILLION, detail=say(why), why=why))
-    return replace(pair, terms=terms, value=sum(term.amount for term in terms))
+    return replace(pair, terms=terms, value=summed(terms))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from services.matching.engine import week
 from services.matching.engine.meaning.near import THOUSAND, Near
-from services.matching.engine.model import BOTH, Person, Phrase, PlannedPair, Term
+from services.matching.engine.model import BOTH, Person, Phrase, PlannedPair, Term, summed
 from services.matching.engine.scoring.directions import Taught, may_teach, nearest, taught, teaching_of
 from services.matching.engine.scoring.ground import stated
 from services.matching.engine.scoring.problem import COLUMNS, DIFFERENCE, FACETS, MILLION, UNSTATED, Problem
@@ -116,7 +116,7 @@ def _pair(
     return PlannedPair(
         first=one.id,
         second=other.id,
-        value=sum(term.amount for term in terms),
+        value=summed(terms),
         terms=terms,
         directions=tuple(
             teaching_of(what, teacher=people[teacher].id, learner=people[learner].id)

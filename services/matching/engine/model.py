@@ -6,7 +6,7 @@ exactly the same about themselves. Organizations, teams and managers are labels 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 GIVES = "gives"
@@ -222,9 +222,14 @@ class Term:
     why: Phrase | None = None
 
 
+def summed(terms: Iterable[Term]) -> float:
+    """What terms are worth together, to the millionth: Python's versions add floats each in their own way."""
+    return round(sum(term.amount for term in terms), 6)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedPair:
-    """A pair with its explanation. ``value`` is exactly ``sum(term.amount for term in terms)``.
+    """A pair with its explanation. ``value`` is what the terms sum to, to the millionth that all are whole numbers of.
 
     ``told``: common ground, bridge and the reason for one way as phrases; the texts beside it are the same in English.
     """

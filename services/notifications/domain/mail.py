@@ -16,6 +16,7 @@ from binascii import b2a_qp
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from email.errors import MessageError
 from email.header import Header
 from email.headerregistry import Address
 from email.utils import format_datetime, parseaddr
@@ -136,7 +137,7 @@ def sender_of(mail_from: str) -> Sender:
     name, email = parseaddr(mail_from)
     try:
         address = Address(addr_spec=email)
-    except (ValueError, IndexError):
+    except (ValueError, IndexError, MessageError):
         address = Address()
     if not address.username or not address.domain or not email.isascii():
         raise WrongMailSetting(f"VICEVERSA_MAIL_FROM is {mail_from!r}; write: Viceversa <viceversa@your-domain>")

@@ -21,6 +21,7 @@ from services.matching.engine.model import (
     PlannedGroup,
     Teaching,
     Term,
+    summed,
 )
 from services.matching.engine.scoring.directions import Met, Taught, met_by, taught, teaching_of
 from services.matching.engine.scoring.ground import is_complete
@@ -85,7 +86,7 @@ def told(
     return PlannedGroup(
         topic=problem.near.offers[int(problem.offer_text[circles.offer[group.option]])],
         members=(member(leader), *(member(each) for each in rest)),
-        value=sum(term.amount for term in terms),
+        value=summed(terms),
         terms=tuple(terms),
         language=problem.codes[group.language],
         level=level,
