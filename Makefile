@@ -73,10 +73,12 @@ up: install ## start the whole platform, stay up, keep the data between starts
 test: install ## run the tests; ARGS="tests/chassis -k outbox" narrows them
 	@$(BIN)/python -m pytest $(or $(ARGS),--numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder)
 
-# A worker has its own PostgreSQL and Kafka here, too, and takes single tests: most of them wait. One of them has the whole platform.
+# A worker has its own PostgreSQL and Kafka here, too, and takes whole files: the one with the whole platform first, it takes longest.
 test-containers: install ## run the delivery tests on Apache Kafka and PostgreSQL in containers, and the images themselves
-	@VICEVERSA_TEST_INFRASTRUCTURE=containers $(BIN)/python -m pytest $(or $(ARGS),--numprocesses 3 --dist loadgroup -o faulthandler_timeout=400 \
-		$(patsubst %,tests/chassis/test_%.py,consumer health inbox outbox parking replay) tests/containers)
+	@VICEVERSA_TEST_INFRASTRUCTURE=containers $(BIN)/python -m pytest $(or $(ARGS),--numprocesses 3 --dist loadfile \
+		--no-loadscope-reorder tests/containers/test_platform.py \
+		$(patsubst %,tests/chassis/test_%.py,consumer health outbox parking inbox replay) \
+		tests/containers/test_broker.py tests/containers/test_images.py)
 
 drill: install ## break a running platform under load and see whether anything is lost: make drill KILLS=20 SEED=7
 	@$(BIN)/python -m tests.drill --kills $(or $(KILLS),20) $(if $(SEED),--seed $(SEED)) $(if $(TARGET),--target $(TARGET)) $(ARGS)

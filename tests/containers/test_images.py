@@ -9,7 +9,7 @@ import pytest
 from deploy.settings_file import secret_names, settings_file
 from tests.containers.platform import COMPOSE_FILES, ROOT, docker, images_built
 
-pytestmark = [pytest.mark.container, pytest.mark.xdist_group("platform")]  # it builds the images, too
+pytestmark = pytest.mark.container
 
 DEPLOYABLES = ("profiles", "matching", "feedback", "notifications", "gateway")
 BASE = "python:3.13-slim"

@@ -9,7 +9,7 @@ from deploy.principals import ACCESS
 from tests.containers.platform import ComposedPlatform, composed, docker
 
 # One platform for all: the worker that has it takes every test.
-pytestmark = [pytest.mark.container, pytest.mark.xdist_group("platform")]
+pytestmark = pytest.mark.container
 
 SERVICES = ("profiles", "matching", "feedback", "notifications", "gateway")
 _AS = "VICEVERSA_KAFKA_USERNAME"
