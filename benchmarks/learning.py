@@ -108,7 +108,9 @@ def _looks() -> list[int]:
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.learning", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--organizations", type=int, default=40, help="how many learn, in each world")
     organizations = parser.parse_args().organizations
     started = time.process_time()
