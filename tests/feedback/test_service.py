@@ -239,6 +239,17 @@ class TestSession:
             await service.session(two)
         await service.hear(two.activated())
         assert (await service.session(two)).status is SessionStatus.SCHEDULED
+
+    async def test_may_be_planned_before_the_service_hears_that_the_pair_it_made_active_is(
+        self, service: Service, two: Two
+    ) -> None:
+        await service.accepted(two)
+        for actor in (two.ada, two.bo):
+            await service.do(actor, SignAgreement, pair_id=two.pair_id, terms_version=1)
+        assert (await service.session(two)).status is SessionStatus.SCHEDULED
+
+    async def test_is_over_with_its_pair(self, service: Service, two: Two) -> None:
+        await service.active(two)
         await service.hear(two.ended())
         with pytest.raises(Conflict, match="ended"):
             await service.session(two, after=5 * DAY)

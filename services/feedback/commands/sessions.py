@@ -22,19 +22,16 @@ from services.feedback.commands.aftermath import after_session
 from services.feedback.commands.pairs import hold_pair
 from services.feedback.domain import sessions
 from services.feedback.domain.kept import Kept
-from services.feedback.domain.pair import KnownPair, PairIsNotActive, active, other, reachable
+from services.feedback.domain.pair import KnownPair, active, other, reachable
 from services.feedback.domain.sessions import NoSuchSession, Span
 
 
 async def schedule_session(command: ScheduleSession, tx: Transaction) -> list[Event]:
     """Plan the next meeting of an active pair."""
     pair, person_id = await hold_pair(tx, pair_id=command.pair_id)
-    active(pair)
     agreed = await store.agreed_terms(tx, pair.pair_id)
-    if agreed is None:
-        raise PairIsNotActive(
-            "You have not both signed your agreement yet.", remedy="Sign it, then plan your sessions."
-        )
+    active(pair, signed=agreed is not None)
+    assert agreed is not None  # otherwise it is not active
     agenda = await store.agenda_of(tx, pair.pair_id)
     planned = sessions.schedule(
         session_id=command.session_id,
@@ -56,16 +53,16 @@ async def schedule_session(command: ScheduleSession, tx: Transaction) -> list[Ev
 async def confirm_session(command: ConfirmSession, tx: Transaction) -> list[Event]:
     """Consent to a longer session."""
     pair, kept, person_id = await _hold_session(tx, session_id=command.session_id)
-    active(pair)
+    active(pair, signed=True)  # a session is planned under signed terms only
     return await store.keep(tx, sessions.confirm(kept, by=person_id, now=tx.now))
 
 
 async def reschedule_session(command: RescheduleSession, tx: Transaction) -> list[Event]:
     """Move a session that has not begun."""
     pair, kept, person_id = await _hold_session(tx, session_id=command.session_id)
-    active(pair)
     agreed = await store.agreed_terms(tx, pair.pair_id)
-    assert agreed is not None  # a session is planned under signed terms only
+    active(pair, signed=agreed is not None)
+    assert agreed is not None  # otherwise it is not active
     moved = sessions.reschedule(
         kept,
         agreed=agreed,

@@ -94,10 +94,13 @@ def together(pair: KnownPair) -> KnownPair:
     return pair
 
 
-def active(pair: KnownPair) -> KnownPair:
-    """The pair, when it works together right now; PairIsOver or PairIsNotActive otherwise."""
+def active(pair: KnownPair, *, signed: bool) -> KnownPair:
+    """The pair, when it works together right now; PairIsOver or PairIsNotActive otherwise.
+
+    ``signed``: both signed some terms of theirs. That is known here first: matching hears of it, and says that the pair is active, a little
+    later, and whoever has read that must not be told otherwise."""
     together(pair)
-    if pair.status is PairStatus.ACCEPTED:
+    if not signed:
         raise PairIsNotActive(
             "You have not both signed your agreement yet.", remedy="Sign it, then plan your sessions."
         )
