@@ -138,7 +138,7 @@ readme-commands: install ## check that every command in README.md and CONTRIBUTI
 	@$(BIN)/python -m pytest --quiet tests/test_house.py -k "documented"
 
 bench: install ## run every benchmark; ARGS=relay runs one
-	@for name in $(or $(ARGS),$(basename $(notdir $(shell grep -l __main__ benchmarks/*.py)))); do
+	@for name in $(or $(ARGS),$(basename $(notdir $(shell grep -l '"RESULT' benchmarks/*.py)))); do
 		echo "== $$name"; $(BIN)/python -m "benchmarks.$$name"
 	done
 

@@ -22,7 +22,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def verify_run(
-    run: Annotated[str, typer.Argument(help="The run's id, as `matchRun { id }` gives it.")],
+    run: Annotated[str, typer.Argument(help="The run's id, as `matchRun { id }` or `runId` of a plan gives it.")],
     data: DataDir = DEFAULT_DATA,
 ) -> None:
     """Check a run, of pairs, speed rounds or groups: every rule of its plan, its value, and that no plan can be better than it claims.
@@ -30,7 +30,7 @@ def verify_run(
     try:
         run_id = UUID(run)
     except ValueError:
-        raise fail(f"{run!r} is no run's id: it is a UUID, and `matchRun {{ id }}` gives it.") from None
+        raise fail(f"{run!r} is no run's id: it is a UUID, and `matchRun {{ id }}` gives it, or `runId` of a plan of rounds or groups.") from None
     kept = find(data).ask("matching", ReadRunProof(run_id=run_id), answer=RunProof)
     try:  # numpy and all: only who verifies pays for it
         from services.matching.engine.verifying import verify

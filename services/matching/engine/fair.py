@@ -8,6 +8,7 @@ from math import inf
 
 import numpy as np
 
+from services.matching.engine.apart import Apart, planned
 from services.matching.engine.asked import Asked, gained, owed_in
 from services.matching.engine.model import STICKY, Floor
 from services.matching.engine.scoring.problem import MILLION
@@ -20,7 +21,6 @@ from services.matching.engine.solving.pairs import NEVER, Edges, Pairs
 from services.matching.engine.solving.plan import worth
 from services.matching.engine.solving.shares import MOST_PEOPLE, Shared, with_shares
 from services.matching.engine.solving.solution import CANCELLED, GAP, OPTIMAL, TIME, Best, Solution
-from services.matching.engine.solving.solve import solve
 from services.matching.engine.stated import Stated, unseen
 
 
@@ -52,6 +52,7 @@ def fairly(
     forced: Edges,
     asked: Asked,
     keep: str,
+    apart: Apart,
     on_progress: Callable[[str, float], None] = lambda _stage, _done: None,
     on_best: Callable[[Best], None] = lambda _best: None,
     cancelled: Callable[[], bool] = lambda: False,
@@ -65,10 +66,10 @@ def fairly(
     def late() -> bool:
         return cancelled() or deadline() <= 0
 
-    free = solve(
-        known.pairs,
-        places=places,
+    free = planned(
+        known,
         forced=forced,
+        apart=apart,
         on_progress=on_progress,
         on_best=on_best,
         cancelled=cancelled,

@@ -10,6 +10,7 @@ from math import inf
 import numpy as np
 
 from services.matching.engine.accounts import fairness, passed, prices_in, shares_of
+from services.matching.engine.apart import Apart
 from services.matching.engine.asked import NOTHING, Asked, asked_by, gained, owed_in, plainly
 from services.matching.engine.explain import explain, with_models_word
 from services.matching.engine.fair import Fair, fairly, floors_of, sticky_above
@@ -36,6 +37,7 @@ from services.matching.engine.solving.solution import Best, Solution
 from services.matching.engine.stated import Stated, state, unseen
 
 NAME = "flow-1"
+WHOLE = Apart()
 
 
 def match(
@@ -43,6 +45,7 @@ def match(
     near: Near,
     *,
     seed: int = 0,
+    apart: Apart = WHOLE,
     on_progress: OnProgress = lambda _stage, _done: None,
     on_so_far: OnSoFar = lambda _so_far: None,
     cancelled: IsCancelled = lambda: False,
@@ -52,10 +55,10 @@ def match(
 
     Every pair and every person left out is explained, and the proof says how good the plan is (none without people). The same
     snapshot, near texts and seed give the same plan, whatever the order of people, rules and couples, and whatever their
-    organizations are called. ``on_so_far``: told the best plan so far, before any floor. ``deadline``: seconds left; late, the best
-    plan so far comes back with a bound that holds. Raises ``Cancelled`` soon after ``cancelled()`` turns true, ``RulesContradict``
-    when required rules cannot hold together, and
-    ``SnapshotRefused`` or ``RuleRefused`` for a snapshot that makes no sense.
+    organizations are called. ``apart``: how a huge cohort is planned in blocks. ``on_so_far``: told the best plan so far, before any
+    floor. ``deadline``: seconds left; late, the best plan so far comes back with a bound that holds. Raises ``Cancelled`` soon after
+    ``cancelled()`` turns true, ``RulesContradict`` when required rules cannot hold together, and ``SnapshotRefused`` or
+    ``RuleRefused`` for a snapshot that makes no sense.
     """
     if not snapshot.people:
         return Plan(upper_bound=0.0, unmatched_bound=0, exact=True, engine=NAME, meaning=near.model), None
@@ -73,6 +76,7 @@ def match(
         known,
         asked=asked,
         keep=snapshot.keep,
+        apart=apart,
         on_best=lambda best: on_so_far(_so_far(known, best)),
         on_progress=lambda stage, done: on_progress(f"pairing: {stage}", 0.4 + 0.4 * done),
         cancelled=cancelled,
@@ -154,6 +158,7 @@ def solved(
     *,
     asked: Asked = NOTHING,
     keep: str = NONE,
+    apart: Apart = WHOLE,
     on_best: Callable[[Best], None] = lambda _best: None,
     on_progress: OnProgress = lambda _stage, _done: None,
     cancelled: IsCancelled = lambda: False,
@@ -168,6 +173,7 @@ def solved(
             forced=forced,
             asked=asked,
             keep=keep,
+            apart=apart,
             on_progress=on_progress,
             on_best=on_best,
             cancelled=cancelled,

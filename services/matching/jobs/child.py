@@ -67,10 +67,12 @@ def _carry_out(order: Order, lines: BinaryIO, stop: threading.Event) -> bool:
 
 
 def _plan(order: Order, tell: Tell, stop: threading.Event) -> None:
+    from services.matching.engine.apart import Apart
     from services.matching.engine.frozen import near_bytes, near_from, proof_bytes
     from services.matching.engine.match import match
     from services.matching.engine.meaning import near_texts
     from services.matching.engine.prices import price_rules
+    from services.matching.jobs.blocks import in_processes
 
     snapshot = msgspec.json.decode(order.snapshot, type=Snapshot)
     if order.near:
@@ -107,7 +109,13 @@ def _plan(order: Order, tell: Tell, stop: threading.Event) -> None:
         return started + order.seconds - time.monotonic() if order.seconds else inf
 
     plan, proof = match(
-        snapshot, near, seed=order.seed, on_progress=on_progress, on_so_far=telling.so_far, deadline=left
+        snapshot,
+        near,
+        seed=order.seed,
+        apart=Apart(plan=in_processes),
+        on_progress=on_progress,
+        on_so_far=telling.so_far,
+        deadline=left,
     )
     on_progress("pricing the rules", 0.95)
     pricing = time.monotonic()

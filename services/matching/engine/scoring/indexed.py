@@ -47,7 +47,7 @@ from services.matching.engine.scoring.problem import COLUMNS, DIFFERENCE, Proble
 from services.matching.engine.scoring.rules import CLOCK, LEVEL, SLOTS
 from services.matching.engine.scoring.value import AMPLE_SLOTS, FLUENT, ONE_WAY_COST, PLATEAU
 from services.matching.engine.solving.blocks import Part
-from services.matching.engine.solving.pairs import NEVER, Edges, Millionths, Numbers, Priced, edges_of
+from services.matching.engine.solving.pairs import NEVER, Edges, Millionths, Numbers, Pairs, Priced, edges_of
 
 Found = TypeVar("Found")
 _Best = tuple[NDArray[np.int64], Numbers, Millionths]
@@ -169,11 +169,18 @@ class IndexedPairs:
         return scratch(self.size, asks=len(self._index.ask_text))
 
 
-def part_of(problem: Problem, people: Numbers) -> Part:
-    """The pairs of these people (ascending) alone, numbered anew: a block of a huge cohort, as a job of its own."""
+def part_of(
+    problem: Problem,
+    people: Numbers,
+    *,
+    seen: Callable[[Pairs], Pairs] = lambda pairs: pairs,
+    threads: int | None = None,
+) -> Part:
+    """The pairs of these people (ascending) alone, numbered anew: a block of a huge cohort, as a job of its own. ``seen``: what a planner
+    makes of pairs, with wishes and without forced couples."""
     here = np.zeros(problem.size, dtype=np.bool_)
     here[people] = True
-    return Part(IndexedPairs(replace(problem, able=problem.able & here)), people)
+    return Part(seen(IndexedPairs(replace(problem, able=problem.able & here), threads=threads)), people)
 
 
 def warm() -> None:

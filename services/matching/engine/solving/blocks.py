@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from services.matching.engine.solving.couples import joined, none
 from services.matching.engine.solving.pairs import DEAREST, Edges, Millionths, Numbers, Pairs, Priced
 from services.matching.engine.solving.solution import Solution
-from services.matching.engine.solving.solve import Start, solve
+from services.matching.engine.solving.solve import OnBest, OnProgress, Start, solve
 
 ROUNDS = 6  # fewer where the prices of the blocks fit together sooner
 
@@ -103,12 +103,16 @@ def union(
     *,
     places: Millionths,
     waiting: NDArray[np.bool_] | None = None,
+    forced: Edges | None = None,
     rounds: int = ROUNDS,
+    on_progress: OnProgress = lambda stage, share: None,
+    on_best: OnBest | None = None,
     cancelled: Callable[[], bool] = lambda: False,
     deadline: Callable[[], float] = lambda: inf,
 ) -> Solution:
-    """One plan and one bound over all pairs, from the plans of blocks that hold everybody once. With 0 ``rounds`` the prices stay
-    as the blocks left them: a valid bound at the cost of looking at all pairs, but not a close one where blocks depend on each other."""
+    """One plan and one bound over all pairs, from the plans of blocks that hold nobody twice (``forced`` couples are in none of them).
+    With 0 ``rounds`` the prices stay as the blocks left them: a valid bound at the cost of looking at all pairs, but not a close one
+    where blocks depend on each other."""
     y = np.zeros(pairs.size, np.int64)
     parts = [none()]
     for people, found in zip(blocks, solutions, strict=True):
@@ -118,9 +122,12 @@ def union(
         pairs,
         places=places,
         waiting=waiting,
+        forced=forced,
         exact_up_to=0,
         start=Start(y, joined(*parts)),
         rounds=rounds,
+        on_progress=on_progress,
+        on_best=on_best,
         cancelled=cancelled,
         deadline=deadline,
     )
