@@ -109,10 +109,11 @@ async def feedback_by(tx: Transaction, *, ids: Sequence[UUID] = (), pair_ids: Se
 
 
 async def feedback_due(tx: Transaction, author_id: UUID) -> list[Feedback]:
-    """What a person is asked to write, the most urgent first."""
+    """What a person is asked to write, the most urgent first. What is over by the clock is not asked for, though nobody has said so yet."""
+    asked = feedback.c.status == FeedbackStatus.REQUESTED.value
     rows = await tx.connection.execute(
         sa.select(feedback.c.state)
-        .where(feedback.c.author_id == author_id, feedback.c.status == FeedbackStatus.REQUESTED.value)
+        .where(feedback.c.author_id == author_id, asked, feedback.c.due_at > tx.now)
         .order_by(feedback.c.due_at, feedback.c.id)
         .limit(100)
     )

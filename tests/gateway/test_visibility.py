@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -571,6 +572,22 @@ class TestCanaries:
             id=str(sealed.feedback_id),
         )
         assert data["node"] == {"status": "SUBMITTED", "usefulness": None}
+
+
+class TestFeedbackDue:
+    async def test_is_what_can_still_be_given(self, client: Client, tell: Any) -> None:
+        world = a_world(PairStatus.ACTIVE)
+        now = datetime.now(UTC)
+        over, due, given = (
+            a_feedback(world.pair, due_at=now - timedelta(minutes=1)),
+            a_feedback(world.pair, due_at=now + timedelta(days=1)),
+            a_feedback(world.pair, due_at=now + timedelta(days=1), status=FeedbackStatus.SUBMITTED),
+        )
+        await tell(*world.facts(), *world.ledger.of(over, due, given))
+        author = next(each for each in world.people if each.person_id == due.author_id)
+        organization = world.north if author is world.ada else world.south
+        seen = await client.ask("{ viewer { feedbackDue { id } } }", client.token(organization, author.subject))
+        assert seen["viewer"]["feedbackDue"] == [{"id": str(due.feedback_id)}]
 
 
 class TestReport:
