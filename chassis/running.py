@@ -161,7 +161,7 @@ async def execute(spec: Spec, database: Database, command: Command, *, actor: Ac
     if function is None:
         raise UnknownMessage(f"{spec.name} has no command {type(command).WIRE or type(command).__name__}.")
     digest = hashlib.sha256(
-        encode(replace(command, actor=Actor(), issued_at=NEVER))
+        encode(replace(command, actor=Actor(), issued_at=NEVER).asked())
         + repr((actor.organization_id, actor.person_id, actor.subject)).encode()
     ).digest()
     async with database.begin(actor) as tx:

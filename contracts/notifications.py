@@ -9,6 +9,7 @@ from typing import ClassVar
 from uuid import UUID
 
 from contracts.base import Command, Event, Query
+from contracts.partly import asked_of
 
 TOPIC = "viceversa.notifications"
 
@@ -110,10 +111,15 @@ class PreferencesChanged(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangePreferences(Command):
-    """By the person."""
+    """By the person. ``only``: the fields that are meant; None: all."""
 
     WIRE: ClassVar[str] = "viceversa.notifications.change-preferences.v1"
     preferences: Preferences
+    only: tuple[str, ...] | None = None
+
+    def asked(self) -> object:
+        """See ``Command``."""
+        return asked_of(self.preferences, only=self.only)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from typing import ClassVar
 from uuid import UUID, uuid5
 
 from contracts.base import Command, Event, Query
+from contracts.partly import asked_of
 
 TOPIC = "viceversa.profiles"
 CONTACTS = "viceversa.contacts"  # e-mail addresses; only notifications and the gateway may read it
@@ -255,19 +256,30 @@ class RegisterOrganization(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpdateOrganization(Command):
-    """By an admin of the organization or an operator; issuer and slug stay as they are."""
+    """By an admin of the organization or an operator; issuer and slug stay as they are. ``only``: the fields that are meant; None: all."""
 
     WIRE: ClassVar[str] = "viceversa.profiles.update-organization.v1"
     organization: Organization
+    only: tuple[str, ...] | None = None
+
+    def asked(self) -> object:
+        """See ``Command``."""
+        return self.organization.organization_id, asked_of(self.organization, only=self.only)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SaveProfile(Command):
-    """By the person or an admin of the organization; creates the person when there is none with this id. ``email`` None: unchanged."""
+    """By the person or an admin of the organization; creates the person when there is none with this id. ``email`` None: unchanged.
+    ``only``: the fields of somebody who is here that are meant; None: all."""
 
     WIRE: ClassVar[str] = "viceversa.profiles.save-profile.v1"
     profile: Profile
     email: str | None = None
+    only: tuple[str, ...] | None = None
+
+    def asked(self) -> object:
+        """See ``Command``."""
+        return self.profile.person_id, self.email, asked_of(self.profile, only=self.only)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

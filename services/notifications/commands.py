@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from chassis.database import Transaction
 from contracts.base import Event, Role
 from contracts.errors import NotFound, Problem
 from contracts.notifications import ChangePreferences, MarkRead, Unsubscribe
+from contracts.partly import meant
 from services.notifications.domain import messages, preferences
 from services.notifications.store.messages import lock_messages, save_messages
 from services.notifications.store.people import load_wishes, save_wishes
@@ -25,7 +28,9 @@ async def change_preferences(command: ChangePreferences, tx: Transaction) -> lis
     if person_id is None:
         raise NoInbox("Only a person has preferences.", remedy="Sign in as the person.")
     wishes = await load_wishes(tx, person_id, lock=True)
-    after, facts = preferences.change(wishes, to=command.preferences, by=person_id, now=command.issued_at)
+    mine = replace(wishes.preferences, person_id=command.preferences.person_id)  # whose they are is not to be changed
+    to = meant(command.preferences, over=mine, only=command.only)
+    after, facts = preferences.change(wishes, to=to, by=person_id, now=command.issued_at)
     if facts:
         await save_wishes(tx, after)
     return list(facts)

@@ -8,6 +8,7 @@ from uuid import UUID
 from chassis import outbox
 from chassis.database import Transaction
 from contracts.base import Event
+from contracts.partly import meant
 from contracts.profiles import (
     ChangeConsent,
     ErasePerson,
@@ -34,7 +35,8 @@ async def update_organization(command: UpdateOrganization, tx: Transaction) -> l
     """New settings of an organization, by its admins or an operator."""
     organizations.may_update(command.actor, organization=command.organization)
     current = await _locked(tx, command.organization.organization_id)
-    updated = organizations.update(current, organization=command.organization, actor=command.actor, now=tx.now)
+    organization = meant(command.organization, over=current.organization, only=command.only)
+    updated = organizations.update(current, organization=organization, actor=command.actor, now=tx.now)
     if updated.facts:
         await store.organizations.save(tx, updated.kept)
     return list(updated.facts)
@@ -42,11 +44,11 @@ async def update_organization(command: UpdateOrganization, tx: Transaction) -> l
 
 async def save_profile(command: SaveProfile, tx: Transaction) -> list[Event]:
     """Create or change a person, by themselves or an admin."""
-    profile = command.profile
-    people.may_save(command.actor, profile=profile)
-    organization_id = profile.organization_id
+    people.may_save(command.actor, profile=command.profile)
+    organization_id = command.profile.organization_id
     await _locked(tx, organization_id)
-    current = await store.people.load(tx, profile.person_id, organization_id=organization_id, lock=True)
+    current = await store.people.load(tx, command.profile.person_id, organization_id=organization_id, lock=True)
+    profile = meant(command.profile, over=current.profile if current else None, only=command.only)
     saved = people.save(
         current,
         profile=profile,

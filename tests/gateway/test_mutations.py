@@ -197,6 +197,24 @@ class TestRepeating:
         assert first == again
         assert first["__typename"] == "Person"
 
+    async def test_is_the_same_command_whatever_else_has_changed_meanwhile(self, house: House) -> None:
+        await house.onboard("ada", jobTitle="Baker")
+        title = {"subject": "ada", "commandId": str(uuid4()), "jobTitle": "Poet"}
+        hours = {"commandId": str(uuid4()), "quietFrom": "21:00:00"}
+        for _ in range(2):
+            saved = await house.do("saveProfile", "SaveProfile", "... on Person { jobTitle }", house.admin, **title)
+            assert saved == {"__typename": "Person", "jobTitle": "Poet"}
+            wishes = await house.do(
+                "changePreferences",
+                "ChangePreferences",
+                "... on Preferences { quietFrom }",
+                house.person("ada"),
+                **hours,
+            )
+            assert wishes == {"__typename": "Preferences", "quietFrom": "21:00:00"}
+            await house.do("saveProfile", "SaveProfile", "", house.admin, subject="ada", team="Ovens")
+            await house.do("changePreferences", "ChangePreferences", "", house.person("ada"), emailEnabled=False)
+
     async def test_derives_the_ids_that_the_client_left_out(self, house: House) -> None:
         command_id, slug = str(uuid4()), f"org-{uuid4().hex[:8]}"
         given = {

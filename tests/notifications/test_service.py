@@ -262,9 +262,21 @@ class TestWishes:
         assert to_ada.body, "the inbox has it"
         assert [row.person_id for row in await service.rows("SELECT person_id FROM mail")] == [world.bo_id]
 
+    async def test_some_leave_the_others(self, service: Service, world: World) -> None:
+        await service.hear(*world.people())
+        old = Preferences(person_id=world.ada_id)
+        off, dnd = replace(old, email_enabled=False), replace(old, muted_kinds=(NotificationKind.PROPOSAL,))
+        await service.do(world.ada.actor, ChangePreferences, preferences=off, only=("email_enabled",))
+        (fact,) = await service.do(world.ada.actor, ChangePreferences, preferences=dnd, only=("muted_kinds",))
+        assert isinstance(fact, PreferencesChanged)
+        assert fact.preferences == replace(off, muted_kinds=dnd.muted_kinds)
+
     async def test_somebody_elses_are_not_there(self, service: Service, world: World) -> None:
         with pytest.raises(NotFound):
             await service.do(world.bo.actor, ChangePreferences, preferences=Preferences(person_id=world.ada_id))
+        mine = Preferences(person_id=world.ada_id)
+        with pytest.raises(NotFound):
+            await service.do(world.bo.actor, ChangePreferences, preferences=mine, only=("email_enabled",))
         admin = Actor(roles=(Role.ADMIN,), organization_id=world.acme, subject="boss")
         with pytest.raises(NotFound):
             await service.do(admin, ChangePreferences, preferences=Preferences(person_id=world.ada_id))

@@ -30,8 +30,8 @@ def registering(organization: Organization) -> RegisterOrganization:
     return RegisterOrganization(command_id=new_id(), organization=organization)
 
 
-def updating(organization: Organization) -> UpdateOrganization:
-    return UpdateOrganization(command_id=new_id(), organization=organization)
+def updating(organization: Organization, *, only: tuple[str, ...] | None = None) -> UpdateOrganization:
+    return UpdateOrganization(command_id=new_id(), organization=organization, only=only)
 
 
 class TestRegistering:
@@ -98,6 +98,12 @@ class TestUpdating:
             (fact,) = await profiles.do(updating(changed), by=by)
             assert isinstance(fact, OrganizationUpdated)
             assert (fact.organization, fact.version) == (changed, version)
+
+    async def test_of_some_fields_leaves_the_others(self, profiles: Profiles, hanka: Organization) -> None:
+        await profiles.do(updating(replace(hanka, name="Hanka II"), only=("name",)), by=OPERATOR)
+        (fact,) = await profiles.do(updating(replace(hanka, zone="Asia/Tokyo"), only=("zone",)), by=OPERATOR)
+        assert isinstance(fact, OrganizationUpdated)
+        assert fact.organization == replace(hanka, name="Hanka II", zone="Asia/Tokyo")
 
     async def test_without_a_change_tells_nothing(self, profiles: Profiles, hanka: Organization) -> None:
         assert await profiles.do(updating(replace(hanka, name=f" {hanka.name} ")), by=an_admin(hanka)) == []

@@ -9,6 +9,8 @@ import pytest
 
 from chassis.service import execute
 from contracts.base import Actor, Role
+from contracts.errors import Conflict
+from contracts.partly import NoSuchField
 from contracts.profiles import (
     Cefr,
     ChangeConsent,
@@ -45,8 +47,8 @@ from tests.profiles.conftest import Profiles, of
 from tests.profiles.making import NOON, OPERATOR, a_profile, an_admin, an_organization, new_id, themselves
 
 
-def saving(profile: Profile, *, email: str | None = None) -> SaveProfile:
-    return SaveProfile(command_id=new_id(), profile=profile, email=email)
+def saving(profile: Profile, *, email: str | None = None, only: tuple[str, ...] | None = None) -> SaveProfile:
+    return SaveProfile(command_id=new_id(), profile=profile, email=email, only=only)
 
 
 HANKA = an_organization()
@@ -96,6 +98,33 @@ class TestSaving:
         assert [(type(fact), fact.version) for fact in both] == [(ProfileUpdated, 3), (ContactChanged, 3)]
         (removed,) = of(ContactChanged, await profiles.do(saving(replace(RICH, zone="Asia/Tokyo"), email=""), by=boss))
         assert removed.email == ""
+
+    async def test_of_some_fields_leaves_the_others_whatever_the_sender_took_them_for(
+        self, profiles: Profiles, hanka: Organization
+    ) -> None:
+        boss = an_admin(hanka)
+        await profiles.do(saving(RICH), by=boss)
+        await profiles.do(saving(replace(RICH, team="Ovens"), only=("team",)), by=boss)
+        await profiles.do(saving(replace(RICH, job_title="Poet"), only=("job_title",)), by=boss)
+        (updated,) = of(
+            ProfileUpdated, await profiles.do(saving(replace(RICH, zone="Asia/Tokyo"), only=("zone",)), by=boss)
+        )
+        assert updated.profile == replace(profile_rules.tidy(RICH), team="Ovens", job_title="Poet", zone="Asia/Tokyo")
+
+    async def test_of_a_field_that_there_is_none_of_is_refused(self, profiles: Profiles, hanka: Organization) -> None:
+        with pytest.raises(NoSuchField, match="Profile has no shoe_size"):
+            await profiles.do(saving(RICH, only=("shoe_size",)), by=an_admin(hanka))
+
+    async def test_of_the_same_fields_under_one_id_is_the_same(self, profiles: Profiles, hanka: Organization) -> None:
+        boss = an_admin(hanka)
+        await profiles.do(saving(RICH), by=boss)
+        once = saving(replace(RICH, job_title="Poet"), only=("job_title",))
+        first = await execute(app.spec, profiles.database, once, actor=boss)
+        again = replace(once, profile=replace(once.profile, team="Ovens"))
+        assert await execute(app.spec, profiles.database, again, actor=boss) == first
+        other = replace(once, profile=replace(once.profile, job_title="Baker"))
+        with pytest.raises(Conflict, match="already used"):
+            await execute(app.spec, profiles.database, other, actor=boss)
 
     async def test_of_several_at_once_loses_none_and_counts_them_all(
         self, profiles: Profiles, hanka: Organization

@@ -149,7 +149,7 @@ def converted(plain: Mapping[str, object], kind: type[AnswerT]) -> AnswerT:
 
 
 def overlaid(state: StateT, plain: Mapping[str, object]) -> StateT:
-    """A state with what an input gives put over it; what it leaves out stays."""
+    """A state with what an input gives put over it. What it leaves out may be old by now: say in the command which fields are meant."""
     return converted({**msgspec.to_builtins(state), **plain}, type(state))
 
 

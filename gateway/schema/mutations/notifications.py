@@ -68,10 +68,11 @@ class NotificationsMutations:
         try:
             command_id = carrying.command_id_of(given)
             present = await info.context.loaders.preferences_of.load(person_id)
-            wishes = carrying.overlaid(present, carrying.as_plain(given))
+            plain = carrying.as_plain(given)
+            wishes = carrying.overlaid(present, plain)
         except InputIsWrong as wrong:
             return refused(wrong)
-        command = contract.ChangePreferences(command_id=command_id, preferences=wishes)
+        command = contract.ChangePreferences(command_id=command_id, preferences=wishes, only=tuple(plain))
         return await carrying.send(info, command, _read_preferences)
 
     @mutation("No more mail of one kind, by whoever holds a mail's token. Mail programs POST to /unsubscribe/<token>.")

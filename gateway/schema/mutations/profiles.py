@@ -170,8 +170,8 @@ def own_organization(info: Info, given: str | None, *, otherwise: UUID) -> UUID:
     return carrying.id_of(given, path="organizationId", otherwise=info.context.viewer.organization_id or otherwise)
 
 
-async def _profile(info: Info, given: SaveProfileInput) -> contract.Profile:
-    """The profile as it shall be: what was given, over what is there as far as this viewer may see it."""
+async def _profile(info: Info, given: SaveProfileInput) -> tuple[contract.Profile, tuple[str, ...]]:
+    """The profile as it shall be, and the fields that were given: over what is there as far as this viewer may see it."""
     viewer = info.context.viewer
     organization_id = viewer.organization_id or NOWHERE
     subject = given.subject or viewer.subject
@@ -182,20 +182,23 @@ async def _profile(info: Info, given: SaveProfileInput) -> contract.Profile:
     if "time_zone" in plain:
         plain["zone"] = plain.pop("time_zone")
     plain.pop("email", None)
+    only = tuple(name for name in plain if name != "person_id")
     seen = await info.context.loaders.people.load(person_id)
     if seen is not None and seen.tier in {Tier.SELF, Tier.ADMINISTERED}:
-        return carrying.overlaid(seen.profile, plain)
+        return carrying.overlaid(seen.profile, plain), only
     if "display_name" not in plain:
         raise InputIsWrong(
             "There is no such person yet, and a new one needs a name.",
             problems=(Problem("displayName", "needed for a new person", "", "add it, or check personId and subject"),),
         )
     ids = {"person_id": person_id, "organization_id": organization_id, "subject": subject}
-    return carrying.converted({**plain, **ids}, contract.Profile)
+    return carrying.converted({**plain, **ids}, contract.Profile), only
 
 
-async def _organization(info: Info, given: UpdateOrganizationInput) -> contract.Organization | None:
-    """The organization as it shall be; None when this viewer may not see all of it."""
+async def _organization(
+    info: Info, given: UpdateOrganizationInput
+) -> tuple[contract.Organization, tuple[str, ...]] | None:
+    """The organization as it shall be, and the fields that were given; None when this viewer may not see all of it."""
     plain = carrying.as_plain(given)
     organization_id = carrying.id_of(plain.pop("organization_id"), path="organizationId")
     if "time_zone" in plain:
@@ -203,7 +206,7 @@ async def _organization(info: Info, given: UpdateOrganizationInput) -> contract.
     seen = await info.context.loaders.organizations.load(organization_id)
     if seen is None or seen.sight not in {OrganizationSight.ADMIN, OrganizationSight.OPERATOR}:
         return None
-    return carrying.overlaid(seen.organization, plain)
+    return carrying.overlaid(seen.organization, plain), tuple(plain)
 
 
 async def _read_person(done: Done[contract.SaveProfile]) -> people.Person | None:
@@ -252,23 +255,24 @@ class ProfilesMutations:
         self, info: Info, given: Given[UpdateOrganizationInput]
     ) -> results.OrganizationPayload:
         try:
-            organization = await _organization(info, given)
+            changed = await _organization(info, given)
             command_id = carrying.command_id_of(given)
         except InputIsWrong as wrong:
             return refused(wrong)
-        if organization is None:
+        if changed is None:
             return absent("organization")
-        command = contract.UpdateOrganization(command_id=command_id, organization=organization)
+        organization, only = changed
+        command = contract.UpdateOrganization(command_id=command_id, organization=organization, only=only)
         return await carrying.send(info, command, results.read_organization)
 
     @mutation("Save a profile, or onboard one person. By the person, or an admin of their organization.")
     async def save_profile(self, info: Info, given: Given[SaveProfileInput]) -> results.PersonPayload:
         try:
             command_id = carrying.command_id_of(given)
-            profile = await _profile(info, given)
+            profile, only = await _profile(info, given)
         except InputIsWrong as wrong:
             return refused(wrong)
-        command = contract.SaveProfile(command_id=command_id, profile=profile, email=given.email)
+        command = contract.SaveProfile(command_id=command_id, profile=profile, email=given.email, only=only)
         return await carrying.send(info, command, _read_person)
 
     @mutation("Onboard people from a CSV file: good rows are taken, each bad one is reported. By an admin.")
