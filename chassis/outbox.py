@@ -48,10 +48,12 @@ _INSERT = sa.text(
     "CAST(:payloads AS bytea[]), CAST(:times AS timestamptz[]), CAST(:traces AS text[])) AS fact "
     "WHERE held IS NOT NULL AND told IS NOT NULL ON CONFLICT DO NOTHING"
 )
-# As text: the record wants it so, and Python takes longer to make the objects and format them again.
+# As text: the record wants it so, and Python takes longer to make the objects and format them again. Each fact is looked up by its number:
+# a plain join may read the whole outbox, weeks of facts, for the five that wait. Nothing tells the planner how few they are.
 _NEXT = """
-SELECT seq, topic, key::text, payload, fact_id::text, wire, occurred_at::text, traceparent
-FROM (SELECT seq FROM unpublished WHERE seq <> ALL($2::bigint[]) ORDER BY seq LIMIT $1) AS next JOIN outbox USING (seq) ORDER BY seq
+SELECT next.seq, topic, key::text, payload, fact_id::text, wire, occurred_at::text, traceparent
+FROM (SELECT seq FROM unpublished WHERE seq <> ALL($2::bigint[]) ORDER BY seq LIMIT $1) AS next
+CROSS JOIN LATERAL (SELECT * FROM outbox WHERE outbox.seq = next.seq LIMIT 1) AS fact ORDER BY next.seq
 """
 _OLDEST = "SELECT recorded_at FROM outbox WHERE seq = (SELECT min(seq) FROM unpublished)"
 _TOPICS = "SELECT DISTINCT topic FROM outbox"
