@@ -48,10 +48,12 @@ _INSERT = sa.text(
     "CAST(:payloads AS bytea[]), CAST(:times AS timestamptz[]), CAST(:traces AS text[])) AS fact "
     "WHERE held IS NOT NULL AND told IS NOT NULL ON CONFLICT DO NOTHING"
 )
-# As text: the record wants it so, and Python takes longer to make the objects and format them again.
+# As text: the record wants it so, and Python takes longer to make the objects and format them again. Each fact is looked up by its number:
+# a plain join may read the whole outbox, weeks of facts, for the five that wait. Nothing tells the planner how few they are.
 _NEXT = """
-SELECT seq, topic, key::text, payload, fact_id::text, wire, occurred_at::text, traceparent
-FROM (SELECT seq FROM unpublished WHERE seq <> ALL($2::bigint[]) ORDER BY seq LIMIT $1) AS next JOIN outbox USING (seq) ORDER BY seq
+SELECT next.seq, topic, key::text, payload, fact_id::text, wire, occurred_at::text, traceparent
+FROM (SELECT seq FROM unpublished WHERE seq <> ALL($2::bigint[]) ORDER BY seq LIMIT $1) AS next
+CROSS JOIN LATERAL (SELECT * FROM outbox WHERE outbox.seq = next.seq LIMIT 1) AS fact ORDER BY next.seq
 """
 _OLDEST = "SELECT recorded_at FROM outbox WHERE seq = (SELECT min(seq) FROM unpublished)"
 _TOPICS = "SELECT DISTINCT topic FROM outbox"
@@ -165,6 +167,9 @@ class Relay:
     publisher: Publisher
     poll_seconds: float = 0.5
     linger: float = 0.01  # seconds to wait for more once something came
+    # Seconds from one small batch to the next: a batch costs every consumer a transaction, however little is in it. What comes after
+    # a while of quiet does not wait for that.
+    pace: float = 0.05
     batch: int = _BATCH
     # Seconds until every partition gets a sign of life (see Publisher.touch): after it became active, and from then on.
     touch_after: float = 600.0
@@ -241,7 +246,7 @@ class Relay:
         connection.add_termination_listener(cut)
         self.active = True
         log.info("relay.active")
-        measured, touch_at = -math.inf, time.monotonic() + self.touch_after
+        measured, touch_at, next_at = -math.inf, time.monotonic() + self.touch_after, -math.inf
         while True:
             woken.clear()
             if time.monotonic() >= touch_at:
@@ -250,16 +255,19 @@ class Relay:
             if time.monotonic() - measured >= self.poll_seconds:
                 await self._measure_age(connection)
                 measured = time.monotonic()
+            began = time.monotonic()
             sent = await self._publish_all(connection, lost=lost)
             self._failures = 0
             self.heartbeat = time.monotonic()
-            if not sent and self._stopping.is_set():
+            if sent:
+                next_at = began + self.pace
+            elif self._stopping.is_set():
                 return
-            if not (woken.is_set() or self._stopping.is_set()):
+            if sent < self.batch and not self._stopping.is_set():
                 # Nothing was left a moment ago, and whatever was written since has woken us.
                 await self._wait_for(woken)
                 if woken.is_set():
-                    await self._wait(self.linger)
+                    await self._wait(max(self.linger, next_at - time.monotonic()))
 
     async def _publish_all(self, connection: asyncpg.Connection[Any], *, lost: asyncio.Event) -> int:
         """Publish until nothing is left; how many. While one batch is on its way, the one before is marked and the next is read."""

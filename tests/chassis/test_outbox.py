@@ -88,6 +88,27 @@ class TestAdd:
 
 
 class TestRelay:
+    async def test_does_not_look_through_what_it_has_published(
+        self, database: Database, rows: Rows, kafka: Kafka, parts: Callable[..., Parts]
+    ) -> None:
+        await rows.all(
+            "INSERT INTO outbox (fact_id, topic, key, wire, payload, occurred_at) "
+            "SELECT gen_random_uuid(), 'long gone', gen_random_uuid(), 'gone', repeat('x', 500)::bytea, now() "
+            "FROM generate_series(1, 5000)"
+        )
+        await rows.all("DELETE FROM unpublished")
+        read = "SELECT {} FROM pg_stat_user_tables WHERE relname = 'outbox'"
+        before = await rows.one(read.format("seq_tup_read"))
+        await execute(SPEC, database, save(), actor=ADMIN)
+        parts().run_relay()
+        await everything_published(rows)
+
+        async def told() -> bool:  # the server counts what a session read, a while after it did
+            return bool(await rows.one(read.format("idx_tup_fetch + seq_tup_read")) > before)
+
+        await eventually(told, describe="the relay's reading is counted", within=20)
+        assert await rows.one(read.format("seq_tup_read")) == before
+
     async def test_keeps_the_order_of_each_key_under_concurrent_writers(
         self, database: Database, rows: Rows, kafka: Kafka, parts: Callable[..., Parts]
     ) -> None:

@@ -8,7 +8,6 @@ from uuid import UUID
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
 
 from chassis.database import Transaction
 from services.matching.domain.candidates import Candidate, digest_of, texts_of
@@ -88,12 +87,13 @@ async def vectors_of(tx: Transaction, texts: Iterable[str]) -> dict[str, dict[by
 async def save_vectors(tx: Transaction, vectors: Vectors) -> None:
     """Keep them."""
     rows = [
-        {"model": model, "digest": digest, "vector": vector}
-        for model, found in sorted(vectors.items())
-        for digest, vector in sorted(found.items())
+        (model, digest, vector) for model, found in sorted(vectors.items()) for digest, vector in sorted(found.items())
     ]
     for start in range(0, len(rows), 1_000):
-        await tx.connection.execute(insert(_vector).on_conflict_do_nothing(), rows[start : start + 1_000])
+        models, digests, contents = zip(*rows[start : start + 1_000], strict=True)
+        await tx.connection.execute(
+            _KEEP, {"models": list(models), "digests": list(digests), "vectors": list(contents)}
+        )
 
 
 async def forget_vectors(tx: Transaction, texts: Collection[str]) -> None:
@@ -103,3 +103,7 @@ async def forget_vectors(tx: Transaction, texts: Collection[str]) -> None:
 
 
 _Bytes = sa.ARRAY(sa.LargeBinary)
+_KEEP = sa.text(
+    "INSERT INTO text_vector (model, digest, vector) "
+    "SELECT * FROM unnest(CAST(:models AS text[]), CAST(:digests AS bytea[]), CAST(:vectors AS bytea[])) ON CONFLICT DO NOTHING"
+)
