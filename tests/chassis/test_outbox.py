@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import time
 from collections import defaultdict
 from collections.abc import Callable
 from uuid import UUID, uuid4
@@ -206,6 +207,19 @@ class TestRelay:
         await everything_published(rows)
         names = {profile_in(record).profile.display_name for record in await kafka.topics.read(TOPIC)}
         assert names == {"before", "meanwhile"}
+
+    async def test_publishes_at_once_after_it_lost_its_session_with_nothing_on_its_way(
+        self, database: Database, rows: Rows, parts: Callable[..., Parts]
+    ) -> None:
+        relay = parts().run_relay()
+        await execute(SPEC, database, save("before"), actor=ADMIN)
+        await everything_published(rows)
+        await rows.terminate("viceversa-probe-relay")
+        await eventually(lambda: not relay.active, describe="the relay has noticed")
+        await execute(SPEC, database, save("after"), actor=ADMIN)
+        began = time.monotonic()
+        await everything_published(rows)
+        assert time.monotonic() - began < 4, "requests that nobody answers are given up after five seconds or more"
 
     async def test_drops_what_is_on_its_way_when_it_loses_its_lock(
         self, database: Database, rows: Rows, kafka: Kafka, parts: Callable[..., Parts]
