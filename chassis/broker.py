@@ -148,7 +148,7 @@ class Publisher:
             await stop_client(producer)
 
     def cut(self) -> None:
-        """At once: nothing that is on its way arrives any more, unless it has left this process. ``abandon`` tidies up, or the next call."""
+        """At once: nothing that is on its way arrives any more, unless it has left this process. ``abandon`` or the next call tidy up."""
         if self._producer is not None:
             self._spent = True
             self._producer.client.send = _nothing_more
