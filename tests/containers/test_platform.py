@@ -49,6 +49,7 @@ async def main():
         print(await operator.do('registerOrganization', given))
 asyncio.run(main())
 """
+_TERMINAL = re.compile(r"\x1b\[\d*[A-Z]")  # what compose writes for terminals, even where there is none
 _TRACED = {"viceversa-gateway", "viceversa-profiles", "viceversa-matching"}
 
 
@@ -143,7 +144,7 @@ class TestCollector:
 def spans(log: str, *, trace_id: str) -> set[tuple[str, str]]:
     """Service and name of each span of a trace, as the collector's exporter `debug` writes them."""
     found, service = set(), ""
-    for line in log.splitlines():
+    for line in _TERMINAL.sub("", log).splitlines():
         if named := re.search(r"ResourceTraces #.* service\.name=(\S+)", line):
             service = named[1]
         elif trace_id in line:
