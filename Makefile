@@ -16,10 +16,10 @@ ARGS ?=
 
 .PHONY: help install demo up test check types lint format imports schema-drift asyncapi-drift migrations-drift \
 	readme-commands bench migrate schema asyncapi contracts lock clean images compose-up compose-demo compose-down \
-	test-containers drill
+	test-containers test-delivery test-containers-again test-collector drill
 
 help: ## list the targets
-	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  \1\t\2/p' Makefile | expand -t 22
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  \1\t\2/p' Makefile | expand -t 25
 
 install: ## make .venv with exactly what requirements.lock names (instant when nothing changed)
 	@if [ -x $(BIN)/python ] && [ .venv/.installed -nt pyproject.toml ] && [ .venv/.installed -nt requirements.lock ]
@@ -73,12 +73,22 @@ up: install ## start the whole platform, stay up, keep the data between starts
 test: install ## run the tests; ARGS="tests/chassis -k outbox" narrows them
 	@$(BIN)/python -m pytest $(or $(ARGS),--numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder)
 
-# A worker has its own PostgreSQL and Kafka here, too, and takes whole files: the one with the whole platform first, it takes longest.
+# On containers a worker has its own PostgreSQL and Kafka, too, and takes whole files: the one with the whole platform first, it takes longest.
+DELIVERY := $(patsubst %,tests/chassis/test_%.py,consumer health outbox parking inbox replay) tests/containers/test_broker.py
+ON_CONTAINERS := VICEVERSA_TEST_INFRASTRUCTURE=containers $(BIN)/python -m pytest
+
 test-containers: install ## run the delivery tests on Apache Kafka and PostgreSQL in containers, and the images themselves
-	@VICEVERSA_TEST_INFRASTRUCTURE=containers $(BIN)/python -m pytest $(or $(ARGS),--numprocesses 3 --dist loadfile \
-		--no-loadscope-reorder tests/containers/test_platform.py \
-		$(patsubst %,tests/chassis/test_%.py,consumer health outbox parking inbox replay) \
-		tests/containers/test_broker.py tests/containers/test_images.py)
+	@$(ON_CONTAINERS) $(or $(ARGS),--numprocesses 3 --dist loadfile --no-loadscope-reorder \
+		tests/containers/test_platform.py $(DELIVERY) tests/containers/test_images.py)
+
+test-delivery: install ## run the delivery tests alone on containers: they need none of our images
+	@$(ON_CONTAINERS) --numprocesses 2 --dist loadfile --no-loadscope-reorder $(DELIVERY) $(ARGS)
+
+test-containers-again: install ## run what failed on containers again, one after the other
+	@$(ON_CONTAINERS) --last-failed --last-failed-no-failures none $(DELIVERY) tests/containers $(ARGS)
+
+test-collector: ## build the collector that the tests on containers send traces to: minutes, once
+	@docker build --tag viceversa/tests-collector:0.156.0 tests/containers/collector
 
 drill: install ## break a running platform under load and see whether anything is lost: make drill KILLS=20 SEED=7
 	@$(BIN)/python -m tests.drill --kills $(or $(KILLS),20) $(if $(SEED),--seed $(SEED)) $(if $(TARGET),--target $(TARGET)) $(ARGS)
@@ -114,7 +124,7 @@ types: install ## check the types, strictly
 
 lint: install ## check style and formatting, the Dockerfile and the compose file
 	@$(BIN)/ruff check $(ARGS) .
-	$(BIN)/hadolint deploy/Dockerfile
+	$(BIN)/hadolint deploy/Dockerfile tests/containers/collector/Dockerfile
 	$(BIN)/compose-lint check --config deploy/compose-lint.yaml --strict-config --skip-suppressed --fail-on low --quiet deploy/compose.yaml
 	$(BIN)/ruff format --check --quiet . || { echo "some files are not formatted; run: make format" >&2; exit 1; }
 

@@ -96,6 +96,7 @@ class Publisher:
         self._settings = settings
         self._client_id = client_id
         self._producer: AIOKafkaProducer | None = None
+        self._spent = False  # the producer was cut: it sends nothing any more
         self._lock = asyncio.Lock()
         self.reachable = False
 
@@ -142,13 +143,14 @@ class Publisher:
 
     async def close(self) -> None:
         """Let go of the connection; the next call makes a new one."""
-        producer, self._producer = self._producer, None
+        producer, self._producer, self._spent = self._producer, None, False
         if producer is not None:
             await stop_client(producer)
 
     def cut(self) -> None:
-        """At once: nothing that is on its way arrives any more, unless it has left this process. ``abandon`` tidies up."""
+        """At once: nothing that is on its way arrives any more, unless it has left this process. ``abandon`` or the next call tidy up."""
         if self._producer is not None:
+            self._spent = True
             self._producer.client.send = _nothing_more
             for connection in tuple(self._producer.client._conns.values()):  # noqa: SLF001 – close() waits
                 connection.close()
@@ -158,7 +160,7 @@ class Publisher:
         # Whoever publishes next sends everything again. A copy that this producer still held would come later than that, and
         # on a compacted topic an old fact would be the newest record of its key: so its sender must not live on.
         self.cut()
-        producer, self._producer = self._producer, None
+        producer, self._producer, self._spent = self._producer, None, False
         if producer is None:
             return
         sender, waiting = producer._sender.sender_task, producer._message_accumulator  # noqa: SLF001 – stop() waits for the broker
@@ -174,6 +176,8 @@ class Publisher:
 
     async def _started(self) -> AIOKafkaProducer:
         async with self._lock:
+            if self._spent:
+                await self.abandon()  # nothing was on its way when it was cut, and so nobody did
             if self._producer is None:
                 producer = AIOKafkaProducer(
                     client_id=self._client_id,

@@ -122,7 +122,7 @@ async def emitted_since(tx: Transaction, seq: int) -> set[tuple[str, UUID]]:
 
 async def forget(tx: Transaction, facts: Sequence[Event]) -> list[Event]:
     """Delete what the outbox and the command log still keep of these facts' aggregates: for erasure, whose facts supersede all
-    earlier ones of their keys. Returns the facts, ready to be recorded. What is not yet published stays until it is."""
+    earlier ones of their keys. Returns the facts, ready to be recorded. What is not yet published goes as soon as it is."""
     keys = {"keys": list({fact.key for fact in facts})}
     await tx.connection.execute(sa.text("SELECT forget_facts(CAST(:keys AS uuid[]))"), keys)
     await tx.connection.execute(sa.text("SELECT forget_answers(CAST(:keys AS uuid[]))"), keys)

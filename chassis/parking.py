@@ -24,7 +24,10 @@ _NEXT = sa.text(
     "ORDER BY parked_id LIMIT 1"
 )
 _STILL = sa.text("UPDATE parked SET reason = :reason, handler = :handler WHERE parked_id = :id")
-_REDRIVEN = sa.text("UPDATE parked SET redriven_at = clock_timestamp() WHERE parked_id = :id")
+# What it said is kept no longer than it is needed: nobody would find it here when the person it tells of is erased.
+_REDRIVEN = sa.text(
+    "UPDATE parked SET redriven_at = clock_timestamp(), payload = NULL, headers = '[]' WHERE parked_id = :id"
+)
 _WAITING = sa.text("SELECT count(*) FROM parked WHERE consumer = :consumer AND redriven_at IS NULL")
 
 

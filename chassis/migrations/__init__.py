@@ -25,13 +25,17 @@ CREATE TABLE outbox (
     recorded_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 -- The queue: which facts wait to be published. Apart, because deleting eight bytes costs a twentieth of updating a fact.
-CREATE TABLE unpublished (seq bigint PRIMARY KEY)
+-- What is forgotten while it waits is published, because its consumers count on it, and then it goes.
+CREATE TABLE unpublished (seq bigint PRIMARY KEY, forgotten boolean NOT NULL DEFAULT false)
     WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
 
 CREATE FUNCTION outbox_queue() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public
     AS $$ BEGIN INSERT INTO unpublished SELECT seq FROM recorded; RETURN NULL; END $$;
 CREATE TRIGGER queue AFTER INSERT ON outbox REFERENCING NEW TABLE AS recorded
     FOR EACH STATEMENT EXECUTE FUNCTION outbox_queue();
+CREATE FUNCTION outbox_forget() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public
+    AS $$ BEGIN DELETE FROM outbox WHERE seq = OLD.seq; RETURN NULL; END $$;
+CREATE TRIGGER forget AFTER DELETE ON unpublished FOR EACH ROW WHEN (OLD.forgotten) EXECUTE FUNCTION outbox_forget();
 CREATE TABLE inbox (
     consumer text NOT NULL,
     generation integer NOT NULL DEFAULT 0,
@@ -70,8 +74,11 @@ CREATE TABLE command_log (
 );
 CREATE INDEX command_log_recorded ON command_log (recorded_at);
 
+-- First what waits: the relay, which may be about to mark it as published, then waits for us, and sees that it is to be forgotten.
 CREATE FUNCTION forget_facts(keys uuid[]) RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = public AS $$
-    DELETE FROM outbox WHERE key = ANY (keys) AND NOT EXISTS (SELECT FROM unpublished WHERE unpublished.seq = outbox.seq)$$;
+    UPDATE unpublished SET forgotten = true WHERE seq IN
+    (SELECT seq FROM unpublished JOIN outbox USING (seq) WHERE key = ANY (keys) ORDER BY seq FOR UPDATE OF unpublished); DELETE
+    FROM outbox WHERE key = ANY (keys) AND NOT EXISTS (SELECT FROM unpublished WHERE unpublished.seq = outbox.seq)$$;
 CREATE FUNCTION forget_answers(keys uuid[]) RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = public AS $$
     UPDATE command_log SET facts = '\\x5b5d'
     WHERE EXISTS (SELECT FROM unnest(keys) AS gone WHERE position(convert_to(gone::text, 'UTF8') IN command_log.facts) > 0)$$;

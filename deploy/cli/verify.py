@@ -30,7 +30,9 @@ def verify_run(
     try:
         run_id = UUID(run)
     except ValueError:
-        raise fail(f"{run!r} is no run's id: it is a UUID, and `matchRun {{ id }}` gives it, or `runId` of a plan of rounds or groups.") from None
+        raise fail(
+            f"{run!r} is no run's id: it is a UUID, and `matchRun {{ id }}` gives it, or `runId` of a plan of rounds or groups."
+        ) from None
     kept = find(data).ask("matching", ReadRunProof(run_id=run_id), answer=RunProof)
     try:  # numpy and all: only who verifies pays for it
         from services.matching.engine.verifying import verify

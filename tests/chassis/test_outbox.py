@@ -2,12 +2,14 @@
 
 import asyncio
 import random
+import time
 from collections import defaultdict
 from collections.abc import Callable
 from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
+import sqlalchemy as sa
 
 from chassis import outbox
 from chassis.database import Database
@@ -85,6 +87,40 @@ class TestAdd:
         async with database.begin(SYSTEM) as tx:
             assert not await outbox.prune(tx, days=14)
         assert await rows.all("SELECT seq FROM outbox ORDER BY seq") == [1, 3]
+
+
+class TestForget:
+    async def test_takes_out_what_was_published_at_once_and_the_rest_when_it_is(
+        self, database: Database, rows: Rows, kafka: Kafka, parts: Callable[..., Parts]
+    ) -> None:
+        gone, other = uuid4(), uuid4()
+        for key, name in ((gone, "published"), (gone, "waiting"), (other, "of somebody else")):
+            await execute(SPEC, database, save(name, key=key), actor=ADMIN)
+        await rows.all("DELETE FROM unpublished WHERE seq = 1")
+        async with database.begin(SYSTEM) as tx:
+            await outbox.add(tx, await outbox.forget(tx, [updated("last word", key=gone, version=9)]))
+        assert await rows.all("SELECT seq FROM outbox ORDER BY seq") == [2, 3, 4]
+        parts().run_relay()
+        await everything_published(rows)
+        assert await rows.all("SELECT seq FROM outbox ORDER BY seq") == [3, 4]
+        told = [profile_in(record).profile.display_name for record in await kafka.topics.read(TOPIC)]
+        assert sorted(told) == ["last word", "of somebody else", "waiting"]
+
+    async def test_forgets_a_fact_that_is_marked_as_published_at_the_same_moment(
+        self, database: Database, rows: Rows
+    ) -> None:
+        gone = uuid4()
+        await execute(SPEC, database, save("waiting", key=gone), actor=ADMIN)
+        async with database.begin(SYSTEM) as tx:
+            await outbox.forget(tx, [updated("last word", key=gone, version=9)])
+            marking = asyncio.create_task(rows.all("DELETE FROM unpublished"))
+
+            async def waits() -> bool:
+                return bool(await tx.connection.scalar(sa.text("SELECT count(*) FROM pg_locks WHERE NOT granted")))
+
+            await eventually(waits, describe="the relay waits for the erasure")
+        await marking
+        assert await rows.all("SELECT 1 FROM outbox") == []
 
 
 class TestRelay:
@@ -192,6 +228,19 @@ class TestRelay:
         await everything_published(rows)
         names = {profile_in(record).profile.display_name for record in await kafka.topics.read(TOPIC)}
         assert names == {"before", "meanwhile"}
+
+    async def test_publishes_at_once_after_it_lost_its_session_with_nothing_on_its_way(
+        self, database: Database, rows: Rows, parts: Callable[..., Parts]
+    ) -> None:
+        relay = parts().run_relay()
+        await execute(SPEC, database, save("before"), actor=ADMIN)
+        await everything_published(rows)
+        await rows.terminate("viceversa-probe-relay")
+        await eventually(lambda: not relay.active, describe="the relay has noticed")
+        await execute(SPEC, database, save("after"), actor=ADMIN)
+        began = time.monotonic()
+        await everything_published(rows)
+        assert time.monotonic() - began < 4, "requests that nobody answers are given up after five seconds or more"
 
     async def test_drops_what_is_on_its_way_when_it_loses_its_lock(
         self, database: Database, rows: Rows, kafka: Kafka, parts: Callable[..., Parts]

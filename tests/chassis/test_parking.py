@@ -100,6 +100,14 @@ class TestRedrive:
         await inbox.take(story((BAD, "d"), begin=9))
         assert words(await rows.effects())[-1] == "d"
 
+    async def test_keeps_nothing_of_what_a_fact_said(self, inbox: Inbox, rows: Rows) -> None:
+        Levers.broken = True
+        await inbox.take(story((BAD, "a")))
+        Levers.broken = False
+        assert await rows.all("SELECT 1 FROM parked WHERE payload IS NULL") == []
+        await inbox.redrive()
+        assert await rows.all("SELECT payload, headers FROM parked") == [(None, "[]")]
+
     async def test_stops_at_the_first_that_still_fails(self, inbox: Inbox, rows: Rows) -> None:
         Levers.broken = True
         await inbox.take(story((BAD, "a"), (BAD, "poison"), (BAD, "c"), (GOOD, "x")))

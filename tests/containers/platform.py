@@ -17,6 +17,7 @@ from deploy.settings_file import settings_file
 ROOT = Path(__file__).resolve().parents[2]
 _PROJECT = "viceversa-tests-"  # and the process id of the test run
 _WITH_IMAGES = ("provision", "profiles", "matching", "feedback", "notifications", "gateway")  # all jobs have one image
+COLLECTOR = "viceversa/tests-collector:0.156.0"
 COMPOSE_FILES = (
     "--file=deploy/compose.yaml",
     "--file=deploy/compose.production.yaml",
@@ -37,6 +38,13 @@ def docker(*arguments: str, within: float = 300, environment: Mapping[str, str] 
     )
     assert done.returncode == 0, f"docker {' '.join(arguments)}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
     return done.stdout
+
+
+@cache
+def collector_built() -> bool:
+    """Whether there is a collector to run; `make test-collector` builds it, which takes minutes."""
+    found = subprocess.run(["docker", "image", "inspect", COLLECTOR], capture_output=True, check=False)
+    return found.returncode == 0
 
 
 @cache
@@ -90,6 +98,11 @@ def _remove_leftovers() -> None:
             docker("compose", "-p", project, "down", "-v", "-t", "2", "--remove-orphans")
 
 
+def _but_the_collector(platform: ComposedPlatform) -> list[str]:
+    services = platform.compose("--profile", "trial", "config", "--services").split()
+    return [name for name in services if name != "collector"]
+
+
 @contextmanager
 def composed(
     folder: Path,
@@ -108,7 +121,8 @@ def composed(
     try:
         scaled = [f"--scale={name}={count}" for name, count in (scale or {}).items()]
         try:
-            platform.compose("--profile", "trial", "up", "-d", "--wait", *scaled, within=400)
+            named = [] if collector_built() else _but_the_collector(platform)
+            platform.compose("--profile", "trial", "up", "-d", "--wait", *scaled, *named, within=400)
         except AssertionError as failed:
             raise AssertionError(
                 f"{failed}\n{platform.compose('ps', '-a')}\n{platform.compose('logs', '--tail=12')}"

@@ -1,12 +1,15 @@
 """The platform as operators start it: the compose files with the production overlay, and two replicas of each service."""
 
 import json
+import re
 from collections.abc import Iterator
+from uuid import uuid4
 
 import pytest
 
 from deploy.principals import ACCESS
-from tests.containers.platform import ComposedPlatform, composed, docker
+from tests.containers.platform import COLLECTOR, ROOT, ComposedPlatform, collector_built, composed, docker
+from tests.probes import eventually
 
 # One platform for all: the worker that has it takes every test.
 pytestmark = pytest.mark.container
@@ -31,6 +34,23 @@ def read(topic):
     consumer.seek_to_beginning()
     assert consumer.poll(timeout_ms=8_000), 'nothing came'
 """
+
+# The operator registers an organization, as a client that keeps traces.
+_REGISTER = """
+import asyncio, httpx
+from pathlib import Path
+from chassis.identity import DevelopmentIssuer
+from deploy.demonstrate.client import Client
+issuer = DevelopmentIssuer(Path('/var/lib/viceversa/issuer.pem'), 'https://issuer:8443/')
+async def main():
+    async with httpx.AsyncClient(timeout=30, headers={{'traceparent': '{trace}'}}) as http:
+        operator = Client(http, 'http://gateway:8000', issuer.token(organization='operator', subject='root'))
+        given = {{'slug': '{slug}', 'name': 'Traced', 'issuer': issuer.of('{slug}'), 'admins': ['boss'], 'adminEmails': []}}
+        print(await operator.do('registerOrganization', given))
+asyncio.run(main())
+"""
+_TERMINAL = re.compile(r"\x1b\[\d*[A-Z]")  # what compose writes for terminals, even where there is none
+_TRACED = {"viceversa-gateway", "viceversa-profiles", "viceversa-matching"}
 
 
 @pytest.fixture(scope="module")
@@ -94,9 +114,42 @@ for name in ('matching', 'feedback', 'notifications', 'gateway'):
     assert members == dict.fromkeys(("matching", "feedback", "notifications", "gateway"), "2")
 
 
-@pytest.mark.usefixtures("played")
-def test_traces_reach_the_collector(platform: ComposedPlatform) -> None:
-    assert "/v1/traces application/x-protobuf" in platform.compose("logs", "collector")
+class TestCollector:
+    @pytest.fixture(autouse=True)
+    def _built(self) -> None:
+        if not collector_built():
+            pytest.skip("there is no image of the collector: make test-collector")
+
+    def test_accepts_the_configuration_that_operators_get(self) -> None:
+        mounted = f"{ROOT}/deploy/collector.yaml:/etc/collector.yaml:ro"
+        docker("run", "--rm", "-v", mounted, COLLECTOR, "validate", "--config=/etc/collector.yaml")
+
+    async def test_shows_one_mutation_as_one_trace_from_the_gateway_to_the_consumers(
+        self, platform: ComposedPlatform
+    ) -> None:
+        trace_id = uuid4().hex
+        program = _REGISTER.format(slug=f"traced-{trace_id[:8]}", trace=f"00-{trace_id}-{uuid4().hex[:16]}-01")
+        assert "Organization" in platform.run_python("demo", program)
+
+        def whole() -> set[tuple[str, str]] | None:
+            seen = spans(platform.compose("logs", "--no-log-prefix", "collector"), trace_id=trace_id)
+            return seen if {service for service, _ in seen} >= _TRACED else None
+
+        seen = await eventually(whole, describe=f"the collector has all of the trace {trace_id}", within=20, every=1.0)
+        assert ("viceversa-gateway", "graphql") in seen
+        assert ("viceversa-profiles", "command viceversa.profiles.register-organization.v1") in seen
+        assert ("viceversa-matching", "viceversa-matching remember_organization") in seen
+
+
+def spans(log: str, *, trace_id: str) -> set[tuple[str, str]]:
+    """Service and name of each span of a trace, as the collector's exporter `debug` writes them."""
+    found, service = set(), ""
+    for line in _TERMINAL.sub("", log).splitlines():
+        if named := re.search(r"ResourceTraces #.* service\.name=(\S+)", line):
+            service = named[1]
+        elif trace_id in line:
+            found.add((service, line.partition(f" {trace_id} ")[0]))
+    return found
 
 
 @pytest.mark.parametrize("service", SERVICES)

@@ -18,6 +18,8 @@ from rich.console import Console
 
 from deploy.contracts import specs
 from tests.drill import meddling
+from tests.drill.erasing import take_notes
+from tests.drill.guests import come_and_go
 from tests.drill.ledger import Books, collect, count_facts
 from tests.drill.load import chat, live, settle_in, small_partners
 from tests.drill.oracle import Fault as Wrong, Finding, Ledger, counts, judge
@@ -87,6 +89,7 @@ class Drill:
                 journal=self.journal,
                 real_time=self.target.real_time,
             )
+            await take_notes(self.books)
             await settle_in(stage)
             self.say(
                 f"{len(stage.people)} people are here after {time.monotonic() - started:.0f} s; seed {self.wish.seed}"
@@ -109,6 +112,9 @@ class Drill:
                     self._people(partial(chat, stage, random=Random(f"{self.wish.seed} {number}"), stop=stop), stop)
                 )
                 for number in range(_CHATS)
+            ),
+            asyncio.create_task(
+                self._people(partial(come_and_go, stage, random=Random(f"{self.wish.seed} guests"), stop=stop), stop)
             ),
         ]
         until = self.kills + self.wish.chapter
@@ -330,6 +336,8 @@ class Drill:
             "commands": len(self.journal.answers),
             "asked_again": self.journal.asked_again,
             "cohorts": self.cohorts,
+            "erased": len(self.ledger.erased),
+            "forgotten": sum(fact.forgotten for fact in self.ledger.facts),
             "mails": sum(mail.arrived for mail in mails),
             "mails_in_doubt": sum(mail.state == "doubtful" for mail in mails),
             "seconds": round(seconds),

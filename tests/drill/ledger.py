@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +17,7 @@ import asyncpg
 from chassis.service import Spec
 from contracts import feedback, matching, notifications, profiles
 from contracts.base import Event, topics
+from tests.drill.erasing import forgotten_facts, pairs_of, words_left
 from tests.drill.oracle import Answer, Consequence, Consumer, Fact, Ledger, Mail, Mirror, Seen
 from tests.drill.plan import OWNERS
 from tests.drill.shadow import differences
@@ -113,13 +115,16 @@ async def collect(
 ) -> Ledger:
     """All of it. ``topics_whole``: whether topics may be judged (they hold what was published since the broker last forgot)."""
     facts, payloads = await _facts(books)
+    erased = {UUID(person_id): journal.guests[person_id] for person_id in journal.erased}
     mails, strange = await _mails(books, arrived)
     return Ledger(
         facts=facts,
         consumers=[await _consumer(books, name) for name in books.specs if books.specs[name].consumes],
         mirrors=[await _mirror(books, kept, drafts=_drafts(payloads.values())) for kept in KEPT],
-        differences=await differences(books.specs["gateway"], books, [payloads[fact.fact_id] for fact in facts]),
-        consequences=await _consequences(books, payloads.values()),
+        differences=await differences(
+            books.specs["gateway"], books, [payloads[fact.fact_id] for fact in facts if not fact.forgotten]
+        ),
+        consequences=await _consequences(books, payloads.values(), without=_touched(payloads.values(), erased)),
         mails=mails,
         strange_mails=strange,
         answers=await _answers(books, journal),
@@ -127,6 +132,10 @@ async def collect(
         unpublished={name: await _count(books, name, "unpublished") for name in OWNERS},
         parked={name: await _count(books, name, "parked WHERE redriven_at IS NULL") for name in books.specs},
         meddled=meddled,
+        erased=frozenset(erased),
+        leaping=frozenset(erased)
+        | {profiles.consent_id_of(person_id, purpose=each) for person_id in erased for each in profiles.Purpose},
+        words_left=await words_left(books, erased),
     )
 
 
@@ -151,6 +160,7 @@ async def _facts(books: Books) -> tuple[list[Fact], dict[UUID, tuple[str, bytes]
                 key = UUID(str(row["key"]))
                 facts.append(Fact(owner, row["seq"], fact_id, row["topic"], key, row["wire"], version, row["at"]))
                 payloads[fact_id] = (row["wire"], bytes(row["payload"]))
+            facts += await forgotten_facts(connection, owner)
     return facts, payloads
 
 
@@ -186,7 +196,22 @@ def _wires(kinds: Iterable[type[Event]]) -> frozenset[str]:
     return frozenset(kind.WIRE for kind in kinds)
 
 
-async def _consequences(books: Books, payloads: Iterable[tuple[str, bytes]]) -> list[Consequence]:
+def _touched(payloads: Iterable[tuple[str, bytes]], erased: Iterable[UUID]) -> frozenset[str]:
+    """Pairs of people who were erased, and what hangs on those pairs by an id of its own: nobody counts what follows from them."""
+    told = [(wire, json.loads(payload)) for wire, payload in payloads]
+    pairs = pairs_of(erased, [fact["pair"] for wire, fact in told if wire in _wires(_PAIRS)])
+    hanging = {
+        fact["key"]
+        for wire, fact in told
+        for what in ("agreement", "feedback", "session", "reciprocity")
+        if fact.get(what, {}).get("pair_id") in pairs
+    }
+    return pairs | hanging
+
+
+async def _consequences(
+    books: Books, payloads: Iterable[tuple[str, bytes]], *, without: frozenset[str]
+) -> list[Consequence]:
     """What one owner's fact must have made another one do, counted."""
     told: dict[str, list[dict[str, Any]]] = {}
     for wire, payload in payloads:
@@ -211,12 +236,13 @@ async def _consequences(books: Books, payloads: Iterable[tuple[str, bytes]]) -> 
     async with books.open("notifications") as connection:
         drafted = await connection.fetch(_MESSAGES_OF, "agreement_drafted")
         requested = await connection.fetch(_MESSAGES_OF, "feedback_requested")
+    followed = partial(_followed, without=without)
     return [
-        _followed("an agreement for each pair of which both said yes", dict.fromkeys(agreed, 1), Counter(drafts)),
-        _followed("an active pair for each agreement that both signed", dict.fromkeys(signed, 1), Counter(active)),
-        _followed("sessions in the tally of a pair", _rows(logged), _rows(tallied)),
-        _followed("messages about a drafted agreement", dict.fromkeys(agreements, 2), _rows(drafted)),
-        _followed("messages that ask for feedback", asked, _rows(requested)),
+        followed("an agreement for each pair of which both said yes", dict.fromkeys(agreed, 1), Counter(drafts)),
+        followed("an active pair for each agreement that both signed", dict.fromkeys(signed, 1), Counter(active)),
+        followed("sessions in the tally of a pair", _rows(logged), _rows(tallied)),
+        followed("messages about a drafted agreement", dict.fromkeys(agreements, 2), _rows(drafted)),
+        followed("messages that ask for feedback", asked, _rows(requested)),
     ]
 
 
@@ -225,11 +251,13 @@ _MESSAGES_OF = (
 )
 
 
-def _followed(what: str, expected: Mapping[str, int], found: Mapping[str, int]) -> Consequence:
+def _followed(
+    what: str, expected: Mapping[str, int], found: Mapping[str, int], *, without: frozenset[str]
+) -> Consequence:
     return Consequence(
         what,
-        {UUID(key): number for key, number in expected.items()},
-        {UUID(key): number for key, number in found.items()},
+        {UUID(key): number for key, number in expected.items() if key not in without},
+        {UUID(key): number for key, number in found.items() if key not in without},
     )
 
 
@@ -239,7 +267,10 @@ def _rows(rows: Sequence[Any]) -> dict[str, int]:
 
 async def _mails(books: Books, arrived: Mapping[str, int]) -> tuple[list[Mail], list[str]]:
     async with books.open("notifications") as connection:
-        rows = await connection.fetch("SELECT notification_id, state FROM mail")
+        # What was sent, or was about to be, when somebody was erased counts, too.
+        rows = await connection.fetch(
+            "SELECT notification_id, state FROM mail UNION ALL SELECT notification_id, state FROM drill.mail"
+        )
     mails = [
         Mail(UUID(str(row["notification_id"])), row["state"], arrived.get(str(row["notification_id"]), 0))
         for row in rows

@@ -14,6 +14,7 @@ from deploy.demonstrate import onboarding
 from deploy.demonstrate.client import StepFailed, all_at_once, until
 from deploy.demonstrate.partners import Partner, partners
 from deploy.demonstrate.stage import Somebody
+from tests.drill import guests
 from tests.drill.stubborn import StubbornStage
 
 _PEOPLE = 16  # of each of two organizations
@@ -99,6 +100,7 @@ async def _cohort(stage: StubbornStage, number: int, *, stop: asyncio.Event) -> 
         partial(_accept, stage),
         partial(_sign, stage),
         partial(_meet, stage),
+        partial(_let_go, stage, number),
         partial(_wrap_up, stage),
     )
     for step in steps:
@@ -130,7 +132,18 @@ async def _open(stage: StubbornStage, number: int) -> None:
 
 
 async def _enrol(stage: StubbornStage) -> None:
-    await all_at_once([partial(_take_part, stage, somebody) for somebody in stage.people.values()], width=4)
+    here = {guest.organization for guest in stage.guests.values()}  # from a cohort that was left half way
+    for partner in stage.partners:
+        if partner.slug not in here:
+            guest = await guests.invite(stage, partner)
+            stage.guests[guest.person_id] = guest
+    await all_at_once(
+        [
+            *(partial(_take_part, stage, somebody) for somebody in stage.people.values()),
+            *(partial(guests.enrol, stage, guest) for guest in stage.guests.values()),
+        ],
+        width=4,
+    )
     await stage.admin().do("advanceCohort", {"cohortId": stage.cohort_id, "to": "CLOSED"})
     await stage.cohort_is("CLOSED", within=_WITHIN)
 
@@ -162,7 +175,7 @@ async def _accept(stage: StubbornStage) -> None:
 
 
 async def _say_yes(stage: StubbornStage, pair_id: str, person_id: str) -> None:
-    await stage.people[person_id].client.do("acceptPair", {"pairId": pair_id})
+    await stage.anybody(person_id).client.do("acceptPair", {"pairId": pair_id})
 
 
 async def _sign(stage: StubbornStage) -> None:
@@ -176,7 +189,7 @@ async def _sign(stage: StubbornStage) -> None:
 
 
 async def _sign_one(stage: StubbornStage, pair: dict[str, Any]) -> None:
-    one, other = (stage.people[member["person"]["id"]] for member in pair["members"])
+    one, other = (stage.anybody(member["person"]["id"]) for member in pair["members"])
 
     async def drafted() -> Any:
         data = await one.client.ask("query ($id: ID!) { pair(id: $id) { agreement { termsVersion } } }", id=pair["id"])
@@ -185,11 +198,15 @@ async def _sign_one(stage: StubbornStage, pair: dict[str, Any]) -> None:
     agreement = await until(drafted, what=f"pair {pair['id']} has a draft", within=_WITHIN, every=_EVERY)
     for somebody in (one, other):
         await somebody.client.do("signAgreement", {"pairId": pair["id"], "termsVersion": agreement["termsVersion"]})
-    await one.client.do("addTopic", {"pairId": pair["id"], "text": "Where do we begin?", "learnerId": other.person_id})
+    for asking, asked in ((one, other), (other, one)):
+        text = f"{asking.name} asks: where do we begin?"
+        await asking.client.do("addTopic", {"pairId": pair["id"], "text": text, "learnerId": asked.person_id})
 
 
 async def _meet(stage: StubbornStage) -> None:
-    pairs = (await stage.pairs(status=["ACTIVE"], fields=_PAIR))[:_FOLLOWED]
+    pairs = await stage.pairs(status=["ACTIVE"], fields=_PAIR)
+    pairs = sorted(pairs, key=lambda pair: not any(who["person"]["id"] in stage.guests for who in pair["members"]))
+    pairs = pairs[:_FOLLOWED]
     now = await stage.now()
     scheduled = await all_at_once([partial(_schedule, stage, pair, now) for pair in pairs], width=4)
     if stage.real_time:
@@ -207,7 +224,7 @@ async def _meet(stage: StubbornStage) -> None:
 
 
 async def _schedule(stage: StubbornStage, pair: dict[str, Any], now: datetime) -> str:
-    answer = await stage.people[pair["members"][0]["person"]["id"]].client.do(
+    answer = await stage.anybody(pair["members"][0]["person"]["id"]).client.do(
         "scheduleSession",
         {"pairId": pair["id"], "startsAt": (now + timedelta(days=2)).isoformat(), "place": "video call"},
         want="... on Session { id }",
@@ -216,18 +233,35 @@ async def _schedule(stage: StubbornStage, pair: dict[str, Any], now: datetime) -
 
 
 async def _log(stage: StubbornStage, session_id: str, person_id: str) -> None:
-    given = {"sessionId": session_id, "taught": "One thing.", "learned": "Another."}
-    await stage.people[person_id].client.do("logSession", given)
+    somebody = stage.anybody(person_id)
+    given = {"sessionId": session_id, "taught": f"One thing, says {somebody.name}.", "learned": "Another."}
+    await somebody.client.do("logSession", given)
 
 
 async def _tell(stage: StubbornStage, person_id: str) -> None:
-    somebody = stage.people[person_id]
+    somebody = stage.anybody(person_id)
 
     async def due() -> Any:
         return (await somebody.client.ask("{ viewer { feedbackDue { id } } }"))["viewer"]["feedbackDue"]
 
     for asked in await until(due, what=f"{somebody.name} was asked for a pulse", within=_WITHIN, every=_EVERY):
-        await somebody.client.do("submitFeedback", {"feedbackId": asked["id"], "usefulness": 4, "praise": "Clear."})
+        praise = f"Clear, says {somebody.name}."
+        await somebody.client.do("submitFeedback", {"feedbackId": asked["id"], "usefulness": 4, "praise": praise})
+
+
+async def _let_go(stage: StubbornStage, number: int) -> None:
+    leaving: list[Callable[[], Awaitable[Any]]] = [
+        partial(guests.let_go, stage, guest, by_themselves=(number + place) % 2 == 0)
+        for place, guest in enumerate(stage.guests.values())
+    ]
+    stage.guests.clear()
+    await all_at_once(leaving)
+
+    async def over() -> bool:
+        open_pairs = await stage.pairs(status=["ACCEPTED", "ACTIVE"], fields=_PAIR)
+        return all(member["person"] for pair in open_pairs for member in pair["members"])
+
+    await until(over, what="the pairs of erased people have ended", within=_WITHIN, every=_EVERY)
 
 
 async def _wrap_up(stage: StubbornStage) -> None:

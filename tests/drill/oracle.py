@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from uuid import UUID
 
+from contracts.profiles import ProfileErased, ProfileUpdated
+
 
 class Fault(StrEnum):
     """What can be wrong."""
@@ -23,7 +25,7 @@ class Fault(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """A row of an owner's outbox. ``at``: seconds since the epoch."""
+    """A row of an owner's outbox. ``at``: seconds since the epoch. ``forgotten``: an erasure took it out, because a later one says all."""
 
     owner: str
     seq: int
@@ -33,6 +35,7 @@ class Fact:
     wire: str
     version: int
     at: float
+    forgotten: bool = False
 
     def __str__(self) -> str:
         return f"{self.wire} {self.fact_id} (key {self.key}, version {self.version}, row {self.seq} of {self.owner}'s outbox)"
@@ -108,8 +111,19 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Left:
+    """Rows of a table that still have a word of somebody who was erased."""
+
+    table: str
+    person_id: UUID
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
 class Ledger:
-    """All that is known after a drill. ``meddled``: aggregates whose records the drill itself duplicated or swapped on a topic."""
+    """All that is known after a drill. ``meddled``: aggregates whose records the drill itself duplicated or swapped on a topic;
+    ``erased``: people whose erasure was answered as done; ``leaping``: aggregates of theirs whose last version is above all others that
+    they had."""
 
     facts: Sequence[Fact] = ()
     consumers: Sequence[Consumer] = ()
@@ -123,6 +137,9 @@ class Ledger:
     unpublished: Mapping[str, int] = field(default_factory=dict)
     parked: Mapping[str, int] = field(default_factory=dict)
     meddled: frozenset[UUID] = frozenset()
+    erased: frozenset[UUID] = frozenset()
+    leaping: frozenset[UUID] = frozenset()
+    words_left: Sequence[Left] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,17 +151,22 @@ class Finding:
     at: float = 0.0
 
 
+_UPDATE, _ERASURE = ProfileUpdated.WIRE, ProfileErased.WIRE
+_PEOPLE = frozenset({_UPDATE, _ERASURE})
+
+
 def judge(ledger: Ledger) -> list[Finding]:
     """All that is wrong, the earliest first."""
     found = [
-        *_versions(ledger.facts),
+        *_versions(ledger),
         *(finding for consumer in ledger.consumers for finding in _delivered(ledger, consumer)),
-        *(finding for mirror in ledger.mirrors for finding in _mirrored(ledger.facts, mirror)),
+        *(finding for mirror in ledger.mirrors for finding in _mirrored(ledger, mirror)),
         *map(_differs, ledger.differences),
         *(finding for consequence in ledger.consequences for finding in _followed(consequence)),
         *_mailed(ledger),
         *_answered(ledger.answers),
         *_on_topics(ledger),
+        *_erased(ledger),
         *_left(ledger),
     ]
     return sorted(found, key=lambda finding: (finding.at, finding.what))
@@ -156,10 +178,13 @@ def counts(findings: Iterable[Finding]) -> dict[Fault, int]:
     return {fault: counted[fault] for fault in Fault}
 
 
-def _versions(facts: Sequence[Fact]) -> Iterator[Finding]:
+def _versions(ledger: Ledger) -> Iterator[Finding]:
     """An aggregate's facts lie in its owner's outbox with versions 1, 2, 3 …, each once, in the order of their rows."""
-    for before, fact in _steps(facts):
+    last = {(fact.topic, fact.key): fact for _, fact in _steps(ledger.facts)}
+    for before, fact in _steps(ledger.facts):
         step = fact.version - (before.version if before else 0)
+        if step > 1 and fact.key in ledger.leaping and fact is last[fact.topic, fact.key]:
+            continue
         if step > 1:
             yield Finding(Fault.LOST, f"{step - 1} versions are missing before {fact}", fact.at)
         elif step == 0:
@@ -186,7 +211,7 @@ def _delivered(ledger: Ledger, consumer: Consumer) -> Iterator[Finding]:
         yield Finding(Fault.DOUBLE, f"{consumer.name} took {fact_id}, which nobody recorded", seen[fact_id].at)
     wanted = [fact for fact in ledger.facts if fact.wire in consumer.wires]
     for fact in wanted:
-        if fact.fact_id not in seen:
+        if fact.fact_id not in seen and not fact.forgotten:
             yield Finding(Fault.LOST, f"{consumer.name} never took {fact}", fact.at)
     if not consumer.ordered:
         return
@@ -198,8 +223,10 @@ def _delivered(ledger: Ledger, consumer: Consumer) -> Iterator[Finding]:
             yield Finding(Fault.OUT_OF_ORDER, f"{consumer.name} took {fact} before {before}", fact.at)
 
 
-def _mirrored(facts: Sequence[Fact], mirror: Mirror) -> Iterator[Finding]:
-    newest = _newest(fact for fact in facts if fact.wire in mirror.wires)
+def _mirrored(ledger: Ledger, mirror: Mirror) -> Iterator[Finding]:
+    # Of somebody erased stays nothing, or a mark that they are gone: which words stay is looked at elsewhere.
+    told = [fact for fact in ledger.facts if fact.wire in mirror.wires and fact.key not in ledger.erased]
+    newest = _newest(told)
     for key, fact in newest.items():
         stands = mirror.versions.get(key)
         if stands is None:
@@ -211,7 +238,7 @@ def _mirrored(facts: Sequence[Fact], mirror: Mirror) -> Iterator[Finding]:
             yield Finding(
                 Fault.DOUBLE, f"{mirror.table} is at version {stands}, and the newest fact is {fact}", fact.at
             )
-    for key in mirror.versions.keys() - newest.keys():
+    for key in mirror.versions.keys() - newest.keys() - ledger.erased:
         yield Finding(Fault.DOUBLE, f"{mirror.table} has a row {key} that no fact tells of")
 
 
@@ -285,6 +312,17 @@ def _on_topics(ledger: Ledger) -> Iterator[Finding]:
                 f"the last record of its key on {fact_.topic} has version {version}, behind {fact_}",
                 fact_.at,
             )
+
+
+def _erased(ledger: Ledger) -> Iterator[Finding]:
+    """Whoever was told that somebody is erased finds no word of theirs, and the erasure is the last that was said of them."""
+    for left in ledger.words_left:
+        yield Finding(Fault.LOST, f"{left.rows} rows of {left.table} have words of {left.person_id}, who was erased")
+    last = _newest(fact for fact in ledger.facts if fact.key in ledger.erased and fact.wire in _PEOPLE)
+    for person_id in ledger.erased:
+        fact = last.get(person_id)
+        if fact is None or fact.wire != _ERASURE:
+            yield Finding(Fault.LOST, f"{person_id} was erased, and the last fact of them is {fact}")
 
 
 def _left(ledger: Ledger) -> Iterator[Finding]:

@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from deploy.demonstrate.client import Client, Refused, StepFailed
-from deploy.demonstrate.stage import Stage
+from deploy.demonstrate.stage import Somebody, Stage
 
 _PATIENCE = 120.0
 _PAUSE = 0.15
@@ -42,6 +42,8 @@ class Journal:
     unfinished: dict[UUID, str] = field(default_factory=dict)
     asked: int = 0
     asked_again: int = 0
+    guests: dict[str, str] = field(default_factory=dict)  # everybody who came to be erased: person id → their own word
+    erased: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,11 @@ class StubbornStage(Stage):
 
     journal: Journal = field(default_factory=Journal)
     real_time: bool = False
+    guests: dict[str, Somebody] = field(default_factory=dict)  # who are still here; nobody meddles with them
+
+    def anybody(self, person_id: str) -> Somebody:
+        """A person of the platform, guest or not."""
+        return self.guests.get(person_id) or self.people[person_id]
 
     def client(self, organization: str, subject: str) -> Client:
         """Somebody's client, with a token of their organization's issuer."""

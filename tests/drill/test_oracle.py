@@ -8,6 +8,8 @@ from uuid import UUID
 
 import pytest
 
+from contracts.profiles import ProfileErased, ProfileUpdated
+from tests.drill.erasing import words_in
 from tests.drill.oracle import (
     Answer,
     Consequence,
@@ -16,6 +18,7 @@ from tests.drill.oracle import (
     Fact,
     Fault,
     Ledger,
+    Left,
     Mail,
     Mirror,
     Seen,
@@ -57,6 +60,26 @@ SOUND = Ledger(
     newest_on_topics={("viceversa.profiles", ANN): 3},
     unpublished={"profiles": 0},
     parked={"feedback": 0},
+)
+
+
+GUEST = UUID(int=5)
+_SAID = replace(fact(6, key=GUEST, version=1, wire=ProfileUpdated.WIRE), forgotten=True)
+_GONE = fact(7, key=GUEST, version=4, wire=ProfileErased.WIRE)
+ERASED = replace(
+    SOUND,
+    facts=(*FACTS, _SAID, _GONE),
+    consumers=(
+        Consumer(
+            "feedback",
+            frozenset({UPDATED, PROPOSED, ProfileUpdated.WIRE, ProfileErased.WIRE}),
+            (*SEEN, Seen(_GONE.fact_id, 2000.0, 9)),
+        ),
+    ),
+    mirrors=(Mirror("matching.candidate", frozenset({ProfileUpdated.WIRE}), {GUEST: 4}),),
+    newest_on_topics={("viceversa.profiles", GUEST): 4},
+    erased=frozenset({GUEST}),
+    leaping=frozenset({GUEST}),
 )
 
 
@@ -164,6 +187,41 @@ class TestJudge:
         findings = judge(broken())
         assert any(finding.fault is fault and says in finding.what for finding in findings), findings
 
+    def test_takes_what_was_forgotten_for_superseded(self) -> None:
+        forgotten = tuple(replace(each, forgotten=each.key == ANN and each.version < 3) for each in FACTS)
+        never_taken = replace(SOUND.consumers[0], seen=SEEN[1:])
+        assert judge(replace(SOUND, facts=forgotten, consumers=(never_taken,))) == []
+        assert judge(replace(SOUND, consumers=(never_taken,))), "but only what was forgotten"
+        last = tuple(replace(each, forgotten=False) for each in FACTS[:3])
+        assert judge(replace(SOUND, facts=(*last, FACTS[4]))), "and what supersedes it must be there"
+
+    def test_expects_nothing_of_somebody_erased_but_that_they_are(self) -> None:
+        assert judge(ERASED) == []
+
+    @pytest.mark.parametrize(
+        ("broken", "says"),
+        [
+            (lambda: replace(ERASED, words_left=(Left("matching's pair", GUEST, 2),)), "2 rows of matching's pair"),
+            (lambda: replace(ERASED, leaping=frozenset()), "2 versions are missing"),
+            (lambda: replace(ERASED, facts=ERASED.facts[:-1]), "and the last fact of them is"),
+            (
+                lambda: replace(ERASED, facts=(*ERASED.facts, fact(8, key=GUEST, version=5, wire=ProfileUpdated.WIRE))),
+                "and the last fact of them is",
+            ),
+            (
+                lambda: replace(ERASED, newest_on_topics={("viceversa.profiles", GUEST): 1}),
+                "the last record of its key",
+            ),
+            (
+                lambda: replace(ERASED, consumers=(replace(ERASED.consumers[0], seen=SEEN),)),
+                "feedback never took",
+            ),
+        ],
+    )
+    def test_says_when_an_erasure_did_not_happen_everywhere(self, broken: Callable[[], Ledger], says: str) -> None:
+        findings = judge(broken())
+        assert any(says in finding.what for finding in findings), findings
+
     def test_counts_each_kind(self) -> None:
         broken = replace(seen_by_feedback(*SEEN[:4], SEEN[1]), unpublished={"profiles": 1})
         assert counts(judge(broken)) == {Fault.LOST: 2, Fault.DOUBLE: 1, Fault.OUT_OF_ORDER: 0}
@@ -183,3 +241,11 @@ class TestJudge:
         for state in ("sending", "doubtful", "failed"):
             for arrived in (0, 1):
                 assert judge(replace(SOUND, mails=(Mail(ANN, state, arrived),))) == []
+
+
+class TestWords:
+    def test_are_found_as_text_and_as_bytes(self) -> None:
+        written = "the KANAREK0123456789ab boss"
+        stored = "\\x" + b'{"email": "kanarek0123456789cd@drill.example"}'.hex()
+        assert words_in(f"({written},{stored})") == {"0123456789ab", "0123456789cd"}
+        assert words_in("a Kanarek of nobody") == set()
