@@ -27,10 +27,10 @@ def mail_server(folder: Path, *, port: int, host: str = "127.0.0.1") -> Iterator
     dialogues: set[Dialogue] = set()
     loop = uvloop.new_event_loop()
 
-    async def listen() -> asyncio.AbstractServer:
+    async def listen() -> asyncio.Server:
         return await loop.create_server(lambda: Dialogue(partial(_keep, folder), dialogues), host, port)
 
-    async def close(server: asyncio.AbstractServer) -> None:
+    async def close(server: asyncio.Server) -> None:
         server.close()
         for each in tuple(dialogues):
             each.hang_up()
