@@ -2,60 +2,47 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from email.message import Message
 from email.parser import BytesHeaderParser
-from functools import partial
 from pathlib import Path
 
 import uvloop
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from deploy.receiving import Dialogue
+
+class _Keep:
+    """Takes a message by renaming a complete file into `new`: a reader, or a kill, never meets half of one."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        for room in ("tmp", "new", "cur"):
+            (folder / room).mkdir(parents=True, exist_ok=True)
+
+    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802  # aiosmtpd's name
+        name = f"{time.time():.6f}.{secrets.token_hex(6)}.viceversa"
+        content = envelope.content or b""
+        (self._folder / "tmp" / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+        (self._folder / "tmp" / name).rename(self._folder / "new" / name)
+        return f"250 OK kept as {name}"
 
 
 @contextmanager
 def mail_server(folder: Path, *, port: int, host: str = "127.0.0.1") -> Iterator[str]:
-    """`smtp://host:port` while the block runs; messages go into the Maildir `folder`. OSError when nobody can listen there."""
-    for room in ("tmp", "new", "cur"):
-        (folder / room).mkdir(parents=True, exist_ok=True)
-    dialogues: set[Dialogue] = set()
-    loop = uvloop.new_event_loop()
-
-    async def listen() -> asyncio.Server:
-        return await loop.create_server(lambda: Dialogue(partial(_keep, folder), dialogues), host, port)
-
-    async def close(server: asyncio.Server) -> None:
-        server.close()
-        for each in tuple(dialogues):
-            each.hang_up()
-
-    # A thread of its own: whoever uses the server need not have an event loop.
-    thread = threading.Thread(target=loop.run_forever, name="mail server", daemon=True)
-    thread.start()
+    """`smtp://host:port` while the block runs; messages go into the Maildir `folder`."""
+    controller = Controller(
+        _Keep(folder), hostname=host, port=port, loop=uvloop.new_event_loop(), ready_timeout=10, ident="Viceversa"
+    )
+    controller.start()
     try:
-        server = asyncio.run_coroutine_threadsafe(listen(), loop).result(timeout=10)
-        try:
-            yield f"smtp://{host}:{port}"
-        finally:
-            asyncio.run_coroutine_threadsafe(close(server), loop).result(timeout=10)
+        yield f"smtp://{host}:{port}"
     finally:
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
-
-
-def _keep(folder: Path, content: bytes) -> str:
-    # By renaming a complete file into `new`: a reader, or a kill, never meets half of one.
-    name = f"{time.time():.6f}.{secrets.token_hex(6)}.viceversa"
-    (folder / "tmp" / name).write_bytes(content)
-    (folder / "tmp" / name).rename(folder / "new" / name)
-    return name
+        controller.stop()
 
 
 def count(folder: Path) -> int:
