@@ -86,7 +86,9 @@ async def vectors_of(tx: Transaction, texts: Iterable[str]) -> dict[str, dict[by
 
 async def save_vectors(tx: Transaction, vectors: Vectors) -> None:
     """Keep them."""
-    rows = [(model, digest, vector) for model, found in sorted(vectors.items()) for digest, vector in sorted(found.items())]
+    rows = [
+        (model, digest, vector) for model, found in sorted(vectors.items()) for digest, vector in sorted(found.items())
+    ]
     for start in range(0, len(rows), 1_000):
         models, digests, contents = zip(*rows[start : start + 1_000], strict=True)
         await tx.connection.execute(
