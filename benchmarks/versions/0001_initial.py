@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from chassis.migrations import chassis_tables
+from chassis.migrations import chassis_tables, forget_what_waits
 
 revision = "0001"
 down_revision = None
@@ -12,6 +12,7 @@ down_revision = None
 def upgrade() -> None:
     """Make all tables."""
     chassis_tables(op)
+    forget_what_waits(op)
     # Public knowledge of everybody: no tenant column.
     op.create_table(
         "entry",

@@ -25,17 +25,13 @@ CREATE TABLE outbox (
     recorded_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 -- The queue: which facts wait to be published. Apart, because deleting eight bytes costs a twentieth of updating a fact.
--- What is forgotten while it waits is published, because its consumers count on it, and then it goes.
-CREATE TABLE unpublished (seq bigint PRIMARY KEY, forgotten boolean NOT NULL DEFAULT false)
+CREATE TABLE unpublished (seq bigint PRIMARY KEY)
     WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
 
 CREATE FUNCTION outbox_queue() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public
     AS $$ BEGIN INSERT INTO unpublished SELECT seq FROM recorded; RETURN NULL; END $$;
 CREATE TRIGGER queue AFTER INSERT ON outbox REFERENCING NEW TABLE AS recorded
     FOR EACH STATEMENT EXECUTE FUNCTION outbox_queue();
-CREATE FUNCTION outbox_forget() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public
-    AS $$ BEGIN DELETE FROM outbox WHERE seq = OLD.seq; RETURN NULL; END $$;
-CREATE TRIGGER forget AFTER DELETE ON unpublished FOR EACH ROW WHEN (OLD.forgotten) EXECUTE FUNCTION outbox_forget();
 CREATE TABLE inbox (
     consumer text NOT NULL,
     generation integer NOT NULL DEFAULT 0,
@@ -74,11 +70,8 @@ CREATE TABLE command_log (
 );
 CREATE INDEX command_log_recorded ON command_log (recorded_at);
 
--- First what waits: the relay, which may be about to mark it as published, then waits for us, and sees that it is to be forgotten.
 CREATE FUNCTION forget_facts(keys uuid[]) RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = public AS $$
-    UPDATE unpublished SET forgotten = true WHERE seq IN
-    (SELECT seq FROM unpublished JOIN outbox USING (seq) WHERE key = ANY (keys) ORDER BY seq FOR UPDATE OF unpublished); DELETE
-    FROM outbox WHERE key = ANY (keys) AND NOT EXISTS (SELECT FROM unpublished WHERE unpublished.seq = outbox.seq)$$;
+    DELETE FROM outbox WHERE key = ANY (keys) AND NOT EXISTS (SELECT FROM unpublished WHERE unpublished.seq = outbox.seq)$$;
 CREATE FUNCTION forget_answers(keys uuid[]) RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = public AS $$
     UPDATE command_log SET facts = '\\x5b5d'
     WHERE EXISTS (SELECT FROM unnest(keys) AS gone WHERE position(convert_to(gone::text, 'UTF8') IN command_log.facts) > 0)$$;
@@ -95,6 +88,20 @@ GRANT SELECT, INSERT, UPDATE ON command_log TO {service}_tenant;
 GRANT SELECT ON alembic_version TO {service}_system;
 """
 
+# What is forgotten while it waits is published, because its consumers count on it, and then it goes. So does what was redriven.
+_FORGETTING = """
+ALTER TABLE unpublished ADD COLUMN forgotten boolean NOT NULL DEFAULT false;
+CREATE FUNCTION outbox_forget() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public
+    AS $$ BEGIN DELETE FROM outbox WHERE seq = OLD.seq; RETURN NULL; END $$;
+CREATE TRIGGER forget AFTER DELETE ON unpublished FOR EACH ROW WHEN (OLD.forgotten) EXECUTE FUNCTION outbox_forget();
+-- First what waits: the relay, which may be about to mark it as published, then waits for us, and sees that it is to be forgotten.
+CREATE OR REPLACE FUNCTION forget_facts(keys uuid[]) RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = public AS $$
+    UPDATE unpublished SET forgotten = true WHERE seq IN
+    (SELECT seq FROM unpublished JOIN outbox USING (seq) WHERE key = ANY (keys) ORDER BY seq FOR UPDATE OF unpublished); DELETE
+    FROM outbox WHERE key = ANY (keys) AND NOT EXISTS (SELECT FROM unpublished WHERE unpublished.seq = outbox.seq)$$;
+UPDATE parked SET payload = NULL, headers = '[]' WHERE redriven_at IS NOT NULL;
+"""
+
 
 class Executes(Protocol):
     """The part of ``alembic.op`` that is needed here."""
@@ -109,9 +116,18 @@ def service_name() -> str:
 
 
 def chassis_tables(op: Executes) -> None:
-    """Create outbox, inbox, parked and command_log. No row-level security: tenants have no right to read the first three, and a
-    command's row is found only by whoever knows its random id and repeats its content."""
+    """Create outbox, inbox, parked and command_log, as they were at first: a new service calls ``forget_what_waits``, too.
+
+    No row-level security: tenants have no right to read the first three, and a command's row is found only by whoever knows its random id
+    and repeats its content."""
     for statement in _statements(_CHASSIS_TABLES.format(service=service_name())):
+        op.execute(text(statement.replace(":", "\\:")))
+
+
+def forget_what_waits(op: Executes) -> None:
+    """Let an erasure reach what is still to be published, and what was redriven. Additive: a relay of yesterday's deletes from the
+    queue as it did."""
+    for statement in _statements(_FORGETTING):
         op.execute(text(statement.replace(":", "\\:")))
 
 

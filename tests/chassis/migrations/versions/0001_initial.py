@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from chassis.migrations import chassis_tables, protect
+from chassis.migrations import chassis_tables, forget_what_waits, protect
 
 revision = "0001"
 down_revision = None
@@ -14,6 +14,7 @@ _UUID = sa.Uuid()
 def upgrade() -> None:
     """Make all tables."""
     chassis_tables(op)
+    forget_what_waits(op)
     op.create_table(
         "person",
         sa.Column("person_id", _UUID, primary_key=True),
