@@ -29,7 +29,8 @@ def play(running: Platform, *, console: Console, started: float) -> str:
 
 async def _play(running: Platform, console: Console, started: float) -> str:
     up = time.monotonic() - started
-    limits = httpx.Limits(max_connections=24, keepalive_expiry=30)
+    # The gateway closes a connection after five quiet seconds: whoever keeps it longer asks into one that is being closed.
+    limits = httpx.Limits(max_connections=24, keepalive_expiry=3)
     async with httpx.AsyncClient(timeout=30, limits=limits, verify=plain_http(), trust_env=False) as http:
         operator = Client(http, running.gateway_url, running.token("operator", "root"), "the operator")
         stage = Stage(running, http, console, partners(), operator)

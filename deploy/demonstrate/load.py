@@ -43,7 +43,8 @@ def load(trial: Trial, *, console: Console) -> str:
 
 async def _load(trial: Trial, console: Console) -> str:
     started = time.monotonic()
-    async with httpx.AsyncClient(timeout=30, limits=httpx.Limits(max_connections=24, keepalive_expiry=30)) as http:
+    # Shorter than the five seconds after which the gateway closes a quiet connection.
+    async with httpx.AsyncClient(timeout=30, limits=httpx.Limits(max_connections=24, keepalive_expiry=3)) as http:
         operator = Client(http, trial.gateway_url, trial.token("operator", "root"), "the operator")
         stage = Stage(trial, http, console, partners(), operator)
         with stage.step("1  Four organizations join, each with its own token issuer"):
