@@ -1,0 +1,61 @@
+"""What a plan tells of itself: what organizations get, and who would have been better, with what people ranked kept out."""
+
+from dataclasses import replace
+
+from services.matching.engine.match import match
+from services.matching.engine.model import Plan, Snapshot, Wish
+from tests.matching.engine_people import near_for, snapshot_of, somebody
+
+
+def planned(snapshot: Snapshot) -> Plan:
+    return match(snapshot, near_for(snapshot))[0]
+
+
+def couples(plan: Plan) -> set[tuple[str, str]]:
+    return {(min(pair.first, pair.second), max(pair.first, pair.second)) for pair in plan.pairs}
+
+
+def reached(plan: Plan) -> float | None:
+    return plan.organization_floor.reached if plan.organization_floor else None
+
+
+class TestShares:
+    def test_of_organizations_do_not_tell_what_people_ranked(self) -> None:
+        # Whether floors are asked for or not, wishes for the partner whom one gets anyway change no share.
+        plain = snapshot_of(
+            somebody("a", offers=["sushi"], needs=["python"], organization="red"),
+            somebody("b", offers=["python"], needs=["sushi"], organization="red"),
+            somebody("c", offers=["sushi"], needs=["python"], organization="blue", level=1, priority=1),
+            somebody("d", offers=["python"], needs=["sushi"], organization="blue", level=1, priority=1),
+        )
+        for floor in (0.0, 0.9):
+            without = replace(plain, organization_floor=floor)
+            before = planned(without)
+            wishes = tuple(Wish(by=by, of=of, rank=1) for two in couples(before) for by, of in (two, two[::-1]))
+            after = planned(replace(without, wishes=tuple(sorted(wishes)), ranking=0.5))
+            assert couples(after) == couples(before)
+            assert after.outcomes == before.outcomes
+            assert reached(after) == reached(before)
+            assert any((each.share_of_best or 0) < 1 for each in before.outcomes)
+
+
+class TestPassedOver:
+    def test_are_none_of_those_whom_one_is_with_already(self) -> None:
+        # The hub has two partners, of whom one is worth more than the other.
+        hub = somebody("hub", offers=["sushi"], needs=["python"], places=2)
+        good, poor = (
+            somebody(name, offers=["python"], needs=["sushi"], level=level) for name, level in (("x", 5), ("y", 1))
+        )
+        plan = planned(snapshot_of(hub, good, poor))
+        assert couples(plan) == {("hub", "x"), ("hub", "y")}
+        assert len({pair.value for pair in plan.pairs}) == 2
+        assert plan.passed_over == ()
+
+    def test_name_somebody_better_who_has_another_place(self) -> None:
+        hub = somebody("hub", offers=["sushi"], needs=["python"])
+        good, poor = (
+            somebody(name, offers=["python"], needs=["sushi"], level=level) for name, level in (("x", 5), ("y", 1))
+        )
+        plan = planned(snapshot_of(hub, good, poor))
+        assert couples(plan) == {("hub", "x")}
+        assert [(each.person, each.partner) for each in plan.passed_over] == [("y", "hub")]
