@@ -36,7 +36,7 @@ class TestShares:
             assert couples(after) == couples(before)
             assert after.outcomes == before.outcomes
             assert reached(after) == reached(before)
-            assert any((each.share_of_best or 0) < 1 for each in before.outcomes)
+            assert any(each.share_of_best is not None and each.share_of_best < 1 for each in before.outcomes)
 
 
 class TestPassedOver:
