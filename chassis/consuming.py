@@ -30,6 +30,10 @@ Message = TypeVar("Message")
 log = structlog.get_logger(__name__)
 
 
+class Stalled(ConnectionError):
+    """The broker has records for us, and the client does not bring them."""
+
+
 class Postponed(Exception):
     """Raised by a batch's function: nothing of it was done; give the same batch again after ``seconds``."""
 
@@ -52,6 +56,7 @@ class _Batch(Generic[Message]):
         return not self.first.keys().isdisjoint(other.first)
 
 
+_Positions = dict[TopicPartition, int]
 _AtWork = dict[asyncio.Task[bool], _Batch[Message]]
 
 
@@ -73,6 +78,8 @@ class Subscription(Generic[Message]):
     lanes: int = 1
     # Seconds to wait for more once something came: a transaction costs the same for one fact as for fifty.
     linger: float = 0.0
+    # Seconds without a record after which the broker is asked whether there are any.
+    patience: float = 5.0
     joined: bool = False
     assignments: int = 0  # how often the group has given us partitions
     postponed: int = 0  # how often a batch has been put off since one went through
@@ -131,11 +138,16 @@ class Subscription(Generic[Message]):
 
     async def _consume(self, consumer: AIOKafkaConsumer) -> None:
         at_work: _AtWork[Message] = {}
+        quiet_since, waiting = time.monotonic(), _Positions()
         try:
             while not self._stopping.is_set():
                 batch = await self._fetch(consumer, at_work.values())
                 self.heartbeat = time.monotonic()
                 self.joined = self.joined or bool(batch.first)
+                if batch.first or at_work:
+                    quiet_since, waiting = self.heartbeat, _Positions()
+                elif self.heartbeat - quiet_since > self.patience:
+                    quiet_since, waiting = self.heartbeat, await self._still_coming(consumer, before=waiting)
                 postponed = await self._wait_for_turn(batch, at_work)
                 if postponed:
                     # What was read after them goes back with them, and first: so all is fetched again in its order.
@@ -174,6 +186,31 @@ class Subscription(Generic[Message]):
         first = {partition: records[0].offset for partition, records in fetched.items()}
         ends = {partition: records[-1].offset + 1 for partition, records in fetched.items()}
         return _Batch(first, ends, messages, member)
+
+    async def _still_coming(self, consumer: AIOKafkaConsumer, *, before: _Positions) -> _Positions:
+        """Our positions where the broker's end is another. Raises ``Stalled`` for one that was there ``before``, nothing having come since.
+
+        The client's tasks for membership and fetching wait for each other, and may do so for ever, in silence, when a broker dies in
+        between: its process is well, its group knows nothing of it, and facts lie there until somebody starts it again.
+        """
+        try:
+            ends = await asyncio.wait_for(
+                consumer.end_offsets(consumer.assignment()), self.settings.session_timeout_ms / 1000
+            )
+        except KafkaError:
+            return _Positions()  # the broker is away: there is nothing to be had
+        waiting = _Positions()
+        for partition, end in ends.items():
+            try:
+                position = await asyncio.wait_for(consumer.position(partition), 0.5)
+            except (IllegalStateError, TimeoutError):
+                position = -1  # it does not even know where to begin
+            if position != end:  # a broker that forgot everything has less
+                waiting[partition] = position
+        stalled = waiting.items() & before.items()
+        if stalled:
+            raise Stalled(f"nothing comes from {len(stalled)} partitions, where the broker has records")
+        return waiting
 
     async def _wait_for_turn(self, batch: _Batch[Message], at_work: _AtWork[Message]) -> list[_Batch[Message]]:
         """Until a lane is free, and nobody works on the batch's partitions; those that had to be postponed meanwhile."""

@@ -5,9 +5,11 @@ import signal
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from aiokafka import AIOKafkaConsumer
 
 from chassis.database import Database
 from chassis.service import execute
@@ -210,6 +212,55 @@ class TestBroker:
             await execute(SPEC, database, save("meanwhile"), actor=ADMIN)
             await asyncio.sleep(kafka.settings.session_timeout_ms / 1000 + 1)  # longer than the group's session
         await greeted(rows, 2, within=30)
+
+    async def test_that_is_well_is_asked_again_when_the_client_brings_nothing_any_more(
+        self, rows: Rows, parts: Callable[..., Parts], database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        part = parts()
+        subscription = part.running.subscription
+        assert subscription is not None
+        monkeypatch.setattr(subscription, "patience", 0.5)
+        made: list[AIOKafkaConsumer] = []
+        make = subscription._consumer
+
+        def kept() -> AIOKafkaConsumer:
+            made.append(make())
+            return made[-1]
+
+        monkeypatch.setattr(subscription, "_consumer", kept)
+        part.run_consumer()
+        part.run_relay()
+        await execute(SPEC, database, save("before"), actor=ADMIN)
+        await greeted(rows, 1)
+        for task in (made[0]._fetcher._fetch_task, *made[0]._fetcher._pending_tasks):
+            task.cancel()  # as if it waited for ever
+        await execute(SPEC, database, save("afterwards"), actor=ADMIN)
+        await greeted(rows, 2, within=20)
+        assert len(made) == 2
+
+    async def test_that_has_nothing_is_not_asked_in_vain(
+        self, rows: Rows, parts: Callable[..., Parts], database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        part = parts()
+        subscription = part.running.subscription
+        assert subscription is not None
+        monkeypatch.setattr(subscription, "patience", 0.2)
+        asked: list[object] = []
+        look = subscription._still_coming
+
+        async def looked(*given: Any, **named: Any) -> Any:
+            asked.append(await look(*given, **named))
+            return asked[-1]
+
+        monkeypatch.setattr(subscription, "_still_coming", looked)
+        part.run_consumer()
+        part.run_relay()
+        await execute(SPEC, database, save("before"), actor=ADMIN)
+        await greeted(rows, 1)
+        begun = len(asked)
+        await eventually(lambda: len(asked) >= begun + 4, describe="the broker was asked four times")
+        assert not any(asked[begun + 1 :])
+        assert subscription.assignments == 1
 
     async def test_may_come_later_than_the_service(
         self, rows: Rows, kafka: Kafka, parts: Callable[..., Parts], database: Database
