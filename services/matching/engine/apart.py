@@ -13,7 +13,7 @@ from services.matching.engine.solving.blocks import split, union
 from services.matching.engine.solving.couples import Revalued, degrees, replaced
 from services.matching.engine.solving.pairs import NEVER, Edges, Numbers, Pairs
 from services.matching.engine.solving.solution import Best, Solution
-from services.matching.engine.solving.solve import solve
+from services.matching.engine.solving.solve import ROUNDS, solve
 from services.matching.engine.stated import Stated
 
 MOST = 100_000
@@ -97,6 +97,7 @@ def planned(
         [found for _, found in done],
         places=places,
         forced=forced,
+        rounds=ROUNDS,  # as many as it takes, as without blocks: a few leave a wide gap in a cohort of this size
         on_progress=lambda stage, share: on_progress(stage, 0.5 + 0.5 * share),
         on_best=on_best,
         cancelled=cancelled,
