@@ -190,8 +190,8 @@ class Subscription(Generic[Message]):
     async def _still_coming(self, consumer: AIOKafkaConsumer, *, before: _Positions) -> _Positions:
         """Our positions where the broker's end is another. Raises ``Stalled`` for one that was there ``before``, nothing having come since.
 
-        The client's tasks for membership and fetching wait for each other, and may do so for ever, in silence, when a broker dies in
-        between: its process is well, its group knows nothing of it, and facts lie there until somebody starts it again.
+        A broker that dies while a member joins can leave the client waiting for ever, in silence: the process is well, its group knows
+        nothing of it, and facts lie there until somebody starts it again.
         """
         try:
             ends = await asyncio.wait_for(
