@@ -18,12 +18,17 @@ OPERATOR = Actor(roles=(Role.OPERATOR,), subject="olga")
 
 
 def an_organization(name: str, **changes: Any) -> Organization:
-    """An organization whose admin is ``boss@<name>``."""
+    """An organization whose admin is ``boss@<name>``.
+
+    Its issuer is its own: a gateway that serves many tests remembers whom an issuer's subject was, until it hears of a change.
+    """
+    organization_id = uuid4()
+    slug = f"{name.lower()}-{organization_id.hex[:12]}"
     values: dict[str, Any] = {
-        "organization_id": uuid4(),
-        "slug": name.lower(),
+        "organization_id": organization_id,
+        "slug": slug,
         "name": name,
-        "issuer": f"https://dev.viceversa.local/{name.lower()}",
+        "issuer": f"https://dev.viceversa.local/{slug}",
         "admins": (f"boss@{name.lower()}",),
         "admin_emails": (f"boss@{name.lower()}.example",),
     }
