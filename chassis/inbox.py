@@ -19,23 +19,21 @@ import sqlalchemy as sa
 import structlog
 from msgspec import DecodeError
 from msgspec.json import Decoder
-from sqlalchemy.exc import IntegrityError
 
-from chassis import outbox, telemetry
+from chassis import outbox, seen, telemetry
 from chassis.broker import DEAD, Incoming, Outgoing, Publisher
 from chassis.consuming import Postponed
 from chassis.database import Database, Transaction
 from chassis.failures import Breaker, HandlerFailed, is_away, is_transient
 from chassis.parking import count_waiting, first_parked, note_redriven, note_still_failing, park
 from chassis.projecting import Projection, project_latest
+from chassis.seen import FOR_HANDLERS, Overtaken
 from contracts.base import SYSTEM, Event, Recorded, Undecodable, facts
 
 Handler = Callable[[Any, Transaction], Awaitable[list[Event]]]
 AfterBatch = Callable[[Sequence[Event], Transaction], Awaitable[None]]
 
 _TRIES = 4
-_FOR_HANDLERS = 0  # handlers' effects are never repeated; a rebuild starts a new generation for projections alone
-_PRUNED_AT_ONCE = 5_000
 
 _EXCLUSIVE = sa.text("SELECT pg_advisory_xact_lock(hashtext(:consumer))")
 _STATE = sa.text(
@@ -43,27 +41,10 @@ _STATE = sa.text(
     "waiting.topics, waiting.keys FROM (SELECT array_agg(topic) AS topics, array_agg(key) AS keys FROM "
     "(SELECT DISTINCT topic, key FROM parked WHERE consumer = :consumer AND redriven_at IS NULL)) AS waiting"
 )
-# Those known are looked for first, and the rest is inserted plainly: ON CONFLICT would cost the database half as much again for
-# each row. NULL when all are new, as nearly always.
-_FIRST_SIGHT = sa.text(
-    "WITH known AS MATERIALIZED (SELECT fact_id FROM inbox "
-    "WHERE consumer = :consumer AND generation = :generation AND fact_id = ANY(CAST(:ids AS uuid[]))), "
-    "new AS (INSERT INTO inbox (consumer, generation, fact_id) SELECT :consumer, :generation, id "
-    "FROM unnest(CAST(:ids AS uuid[])) AS id WHERE id NOT IN (SELECT fact_id FROM known)) "
-    "SELECT array_agg(fact_id) FROM known"
-)
-_PRUNE = sa.text(
-    "DELETE FROM inbox WHERE ctid IN (SELECT ctid FROM inbox WHERE seen_at < clock_timestamp() - make_interval(days => :days) "
-    "LIMIT :most FOR UPDATE SKIP LOCKED)"
-)
 
 _fact_id = Decoder(UUID)  # several times faster than UUID's own reading
 
 log = structlog.get_logger(__name__)
-
-
-class Overtaken(Exception):
-    """Somebody else committed one of these facts after it had been looked for: look again."""
 
 
 class Received(NamedTuple):
@@ -88,11 +69,10 @@ _ById = dict[int, Received]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a batch: facts recorded by handlers, how many messages were new, how many had to be parked."""
+    """What became of a batch: facts recorded by handlers, and how many messages were new."""
 
     recorded: list[Recorded]
     fresh: int = 0
-    parked: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,8 +198,7 @@ class Inbox:
         """Forget some of the facts first seen more than ``days`` ago (longer than topics, redrives and restores reach back);
         whether there are more."""
         async with self.database.begin(SYSTEM) as tx:
-            gone = await tx.connection.execute(_PRUNE, {"days": days, "most": _PRUNED_AT_ONCE})
-            return gone.rowcount == _PRUNED_AT_ONCE
+            return await seen.prune(tx, days=days)
 
     # ---- inside -------------------------------------------------------------------------------------------------------------
 
@@ -268,10 +247,20 @@ class Inbox:
                 runnable = [each for each in received if (each.record.topic, each.record.key) not in state.parked]
                 behind = [each for each in received if (each.record.topic, each.record.key) in state.parked]
             fresh, recorded = await self._effects(runnable, tx, state.generation)
-            for each in behind:
+            # What was applied before its key was parked may come again after a rebalance: it waits for nothing.
+            for each in await self._unknown(behind, tx, state.generation):
                 await self._park(tx, each, handler="", reason="an earlier message of this key is parked")
         self.applied += fresh
-        return Outcome(recorded, fresh, len(behind))
+        return Outcome(recorded, fresh)
+
+    async def _unknown(self, received: Sequence[Received], tx: Transaction, generation: int) -> Sequence[Received]:
+        """Those of these messages that have effects left here."""
+        missing = set[UUID]()
+        for kinds, of in ((self._projected, generation), (self._handled, FOR_HANDLERS)):
+            ids = [each.fact_id for each in received if type(each.fact) in kinds]
+            if ids:
+                missing |= {*ids} - await seen.known(tx, ids, consumer=self.consumer, generation=of)
+        return [each for each in received if each.fact_id in missing]
 
     async def _apply_retrying(self, received: Sequence[Received]) -> Outcome:
         for attempt in range(1, _TRIES):
@@ -289,11 +278,11 @@ class Inbox:
         """Run what is new of these messages; how many were, and what the handlers recorded."""
         # Twice in one batch counts once. By number here and below: UUIDs are slow to hash and to compare.
         once = {each.fact_id.int: each for each in received}
-        if generation == _FOR_HANDLERS:
+        if generation == FOR_HANDLERS:
             projected = handled = fresh = await self._first_sight(once, tx, generation)
         else:
             projected = await self._first_sight(_of_kinds(self._projected, once), tx, generation)
-            handled = await self._first_sight(_of_kinds(self._handled, once), tx, _FOR_HANDLERS)
+            handled = await self._first_sight(_of_kinds(self._handled, once), tx, FOR_HANDLERS)
             fresh = projected | handled
         await project_latest(self.projections, [each.fact for each in projected.values()], tx)
         recorded: list[Recorded] = []
@@ -308,18 +297,9 @@ class Inbox:
         """Those of these messages whose facts were not known before; from now on they are. Overtaken when they became so meanwhile."""
         if not found:
             return found
-        # Sorted: two that insert the same facts in different orders would deadlock.
         ids = [found[number].fact_id for number in sorted(found)]
-        try:
-            known = await tx.connection.scalar(
-                _FIRST_SIGHT, {"consumer": self.consumer, "generation": generation, "ids": ids}
-            )
-        except IntegrityError as error:
-            raise Overtaken("another replica applied some of these facts at the same time") from error
-        if known is None:
-            return found
-        gone = {each.int for each in known}
-        return {number: each for number, each in found.items() if number not in gone}
+        known = {each.int for each in await seen.see(tx, ids, consumer=self.consumer, generation=generation)}
+        return {number: each for number, each in found.items() if number not in known} if known else found
 
     async def _handle(self, each: Received, tx: Transaction) -> list[Recorded]:
         recorded: list[Recorded] = []

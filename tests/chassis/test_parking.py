@@ -6,12 +6,13 @@ from collections.abc import Callable
 from uuid import UUID, uuid4
 
 import pytest
+import sqlalchemy as sa
 
 from chassis.broker import Incoming, Outgoing
 from chassis.consuming import Postponed
 from chassis.database import Database
 from chassis.inbox import Inbox
-from contracts.base import encode
+from contracts.base import SYSTEM, encode
 from contracts.profiles import TOPIC, ProfileUpdated
 from tests.chassis import probe_service
 from tests.chassis.conftest import OPERATOR, Kafka, Parts, Rows, Start, record_of, updated, words
@@ -76,6 +77,19 @@ class TestPermanentFailure:
             await inbox.take(records)
         assert await parked(rows) == [(0, "greet"), (1, "")]
         assert inbox.parked == 2
+
+    @pytest.mark.parametrize("generation", [0, 1])
+    async def test_lets_what_was_applied_before_it_come_again(
+        self, inbox: Inbox, database: Database, rows: Rows, generation: int
+    ) -> None:
+        async with database.begin(SYSTEM) as tx:
+            noted = sa.text("INSERT INTO consumer_generation (consumer, generation) VALUES (:consumer, :generation)")
+            await tx.connection.execute(noted, {"consumer": SPEC.consumer, "generation": generation})
+        records = story((BAD, "a"), (BAD, "poison"), (BAD, "b"))
+        await inbox.take(records)
+        await inbox.take(records)  # as after a rebalance
+        assert words(await rows.effects()) == ["a"]
+        assert await parked(rows) == [(1, "greet"), (2, "")]
 
     async def test_leaves_nothing_of_the_failed_attempt(self, inbox: Inbox, rows: Rows) -> None:
         await inbox.take(story((BAD, "poison")))
