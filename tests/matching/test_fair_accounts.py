@@ -2,9 +2,15 @@
 
 from dataclasses import replace
 
+import numpy as np
+
+from services.matching.engine.accounts import gini, passed
 from services.matching.engine.match import match
 from services.matching.engine.model import Plan, Snapshot, Wish
+from services.matching.engine.scoring.problem import MILLION
+from services.matching.engine.solving.pairs import DensePairs
 from tests.matching.engine_people import near_for, snapshot_of, somebody
+from tests.matching.solving_ground import edges, matrix
 
 
 def planned(snapshot: Snapshot) -> Plan:
@@ -59,3 +65,34 @@ class TestPassedOver:
         plan = planned(snapshot_of(hub, good, poor))
         assert couples(plan) == {("hub", "x")}
         assert [(each.person, each.partner) for each in plan.passed_over] == [("y", "hub")]
+
+    def test_are_better_than_the_least_of_ones_partners(self) -> None:
+        # The hub is with 1 (900), 2 (800), 3 (700) and 4 (100): 5 (500) would be better than 4, and is the fifth on the hub's list.
+        of_the_hub = {(0, 1): 900, (0, 2): 800, (0, 3): 700, (0, 4): 100}
+        possible = DensePairs(matrix(6, {**of_the_hub, (0, 5): 500}))
+        found = passed(
+            [somebody(str(number)) for number in range(6)],
+            possible=possible,
+            planned=edges(of_the_hub),
+            places=np.array([4, 1, 1, 1, 1, 1]),
+            prices=np.full(6, 600),
+        )
+        assert [(each.person, each.partner, each.value, each.own, each.price) for each in found] == [
+            ("0", "5", 0.0005, 0.0001, 0.0006),
+            ("5", "0", 0.0005, 0.0, 0.0006),
+        ]
+
+
+class TestFairness:
+    def test_counts_everybody_once_at_the_best_of_their_partners(self) -> None:
+        hub = somebody("hub", offers=["sushi"], needs=["python"], places=2)
+        good, poor = (
+            somebody(name, offers=["python"], needs=["sushi"], level=level) for name, level in (("x", 5), ("y", 1))
+        )
+        plan = planned(snapshot_of(hub, good, poor))
+        low, high = sorted(round(pair.value * MILLION) for pair in plan.pairs)
+        assert 0 < low < high
+        found = plan.fairness
+        assert found is not None
+        assert (found.worst, found.best, found.gap) == (low / MILLION, high / MILLION, (high - low) / MILLION)
+        assert found.gini == gini([high, high, low])

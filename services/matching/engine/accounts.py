@@ -80,8 +80,7 @@ def passed(
                 price=better.price / MILLION,
                 why=better.why,
             )
-            for better in passed_over(possible, prices, person=person, own=own)
-            if better.partner not in partners[person]
+            for better in passed_over(possible, prices, person=person, own=own, partners=partners[person])
         ]
     return tuple(sorted(found, key=lambda each: (each.person, -each.value, each.partner)))
 

@@ -89,19 +89,19 @@ def reason_for(u: int, *, problem: Problem, people: Sequence[Person], index: Inv
     return LeftOut(person=person.id, reason=code, why=whys or (phrase("rules_leave_nobody"),))
 
 
-def passed_over(pairs: Pairs, y: NDArray[np.int64], *, person: int, own: int, most: int = 3) -> tuple[Passed, ...]:
-    """Who would be worth more to this person than the partner they have (``own``: that pair's value), best first.
+def passed_over(
+    pairs: Pairs, y: NDArray[np.int64], *, person: int, own: int, partners: Sequence[int] = (), most: int = 3
+) -> tuple[Passed, ...]:
+    """Who would be worth more to this person than the least of their ``partners`` (``own``: that pair's value), best first.
 
     ``y``: the prices that prove the plan, in millionths: no pair is worth more than the prices of its two places, so whoever is
     worth more here has a place that others pay for.
     """
     others, planned = pairs.of(person)
     value = shown(planned)
-    order = np.lexsort((others, -value))
+    better = np.flatnonzero((value > own) & ~np.isin(others, partners))
     found: list[Passed] = []
-    for at in order[:most]:
-        if value[at] <= own:
-            break
+    for at in better[np.lexsort((others[better], -value[better]))][:most]:
         partner = int(others[at])
         given = {"worth": int(value[at]) / MILLION, "own": own / MILLION}
         one_way = int(planned[at]) != int(value[at])
