@@ -1,6 +1,8 @@
 """Every organization's share: against every plan there is, and what proves it."""
 
+from collections.abc import Callable
 from functools import cache
+from itertools import count
 
 import numpy as np
 from hypothesis import given, strategies as st
@@ -18,6 +20,7 @@ from services.matching.engine.solving.owed import (
     weighted,
 )
 from services.matching.engine.solving.pairs import NEVER, Edges
+from services.matching.engine.solving.plan import unmatched_of
 from services.matching.engine.solving.shares import Shared, with_shares
 from services.matching.engine.solving.solve import solve
 from services.matching.engine.solving.verify import check
@@ -36,7 +39,11 @@ def owed_in(problem: Problem, of: list[int], *, asked: int) -> Owed:
     return Owed(numbers, best, asked)
 
 
-def shared(problem: Problem, owed: Owed) -> Shared:
+def never() -> bool:
+    return False
+
+
+def shared(problem: Problem, owed: Owed, *, cancelled: Callable[[], bool] = never) -> Shared:
     free = solve(problem.pairs, places=problem.places, waiting=problem.waiting, forced=problem.forced)
     return with_shares(
         problem.pairs,
@@ -48,6 +55,7 @@ def shared(problem: Problem, owed: Owed) -> Shared:
         got=as_it_is,
         upper_bound=free.upper_bound,
         exact=free.exact,
+        cancelled=cancelled,
     )
 
 
@@ -145,3 +153,38 @@ def test_a_share_that_comes_by_itself_changes_nothing() -> None:
     found = shared(problem, owed_in(problem, [0, 0, 1, 1], asked=1_000))
     assert (found.share, found.value, found.value_proof, found.share_proof) == (1_000, 110, None, None)
     assert isinstance(found.couples, Edges)
+
+
+def test_what_is_owed_is_rounded_up_and_a_share_down() -> None:
+    owed = Owed(np.array([0, 1]), np.array([1_001, 0]), 500)
+    assert owed.needs(500).tolist() == [501, 0]
+    # The second could get nothing at best, so there is no share that it could miss.
+    assert least_share(edges({(0, 1): 500}), owed=owed, got=as_it_is) == 499
+    assert least_share(edges({(0, 1): 700}), owed=owed, got=as_it_is) == 500
+
+
+def test_bounds_come_from_weights() -> None:
+    # 100 whole ones are certified at weights that count 10 of them double.
+    assert value_bound(6_400, weights=np.array([UNIT]), needs=np.array([10])) == 90
+    assert value_bound(6_463, weights=np.array([UNIT, 0]), needs=np.array([10, 1_000])) == 90
+    owed = Owed(np.array([0, 1]), np.array([1_000, 500]), 900)
+    assert share_bound(1_875, weights=np.array([2, 1]), owed=owed) == 750
+    assert share_bound(1_877, weights=np.array([2, 1]), owed=owed) == 750
+    assert share_bound(9_999, weights=np.array([2, 1]), owed=owed) == 900
+    assert share_bound(0, weights=np.array([0, 0]), owed=owed) == 900
+
+
+@cases(20)
+@given(problems(most=7, most_places=2), st.data())
+def test_stopped_at_any_moment_nobody_more_is_alone(problem: Problem, data: st.DataObject) -> None:
+    owed = owed_in(problem, [data.draw(organizations) - 1 for _ in problem.places], asked=1_000)
+    whole = shared(problem, owed)
+    alone = unmatched_of(whole.couples, waiting=problem.waiting)
+    for most in range(12):
+        asked = count()
+        found = shared(problem, owed, cancelled=lambda asked=asked, most=most: next(asked) >= most)  # type: ignore[misc]
+        assert unmatched_of(found.couples, waiting=problem.waiting) == alone
+        assert found.share <= whole.share <= found.share_bound
+        assert least_share(found.couples, owed=owed, got=as_it_is) >= found.share
+        if found.share == whole.share:
+            assert found.value <= whole.value <= found.upper_bound
