@@ -12,12 +12,10 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import asyncpg
 
 from chassis.database import Transaction
+from chassis.holding import ERASURE, hold, hold_shared
 from gateway.store import tables
 from gateway.store.tables import among
 
-_ERASING = "gateway/erasing"
-_SHARED = sa.text("SELECT pg_advisory_xact_lock_shared(hashtext(:name))")
-_EXCLUSIVE = sa.text("SELECT pg_advisory_xact_lock(hashtext(:name))")
 _ERASED = sa.text("SELECT id FROM erased WHERE id = ANY(CAST(:ids AS uuid[]))")
 
 Row = tuple[object, ...]
@@ -49,7 +47,7 @@ async def save(tx: Transaction, table: sa.Table, rows: Sequence[Row]) -> None:
     if table in _ABOUT:
         # Nobody can become erased from here to the end of the transaction. A statement of its own: the next one's snapshot
         # must be younger than the lock.
-        await tx.connection.execute(_SHARED, {"name": _ERASING})
+        await hold_shared(tx, what=ERASURE)
     # In the order of their ids, so that two transactions with the same rows wait for each other instead of dying of a deadlock.
     columns = zip(*sorted(rows, key=_id_of), strict=True)
     names = (f"c{number}" for number in range(len(table.columns)))
@@ -91,14 +89,14 @@ def array_text(ids: Iterable[UUID]) -> str:
 
 async def erased_among(tx: Transaction, people: Iterable[UUID]) -> frozenset[UUID]:
     """Which of these people were erased. Until the end of the transaction nobody of them can become so."""
-    await tx.connection.execute(_SHARED, {"name": _ERASING})
+    await hold_shared(tx, what=ERASURE)
     found = await tx.connection.execute(_ERASED, {"ids": list(set(people))})
     return frozenset(found.scalars())
 
 
 async def erase(tx: Transaction, people: Sequence[tuple[UUID, int]]) -> None:
     """Remember that these people (id, version) were erased, and remove everything about them but their pairs."""
-    await tx.connection.execute(_EXCLUSIVE, {"name": _ERASING})
+    await hold(tx, what=ERASURE)
     await save(tx, tables.erased, list(people))
     ids = [person for person, _ in people]
     for table, columns in _ABOUT.items():

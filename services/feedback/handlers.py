@@ -7,6 +7,7 @@ from datetime import UTC
 
 from chassis import outbox
 from chassis.database import Transaction
+from chassis.holding import hold, hold_shared
 from contracts.base import Event
 from contracts.matching import (
     CohortAdvanced,
@@ -34,7 +35,7 @@ async def know_people(facts: Sequence[ProfileUpdated], tx: Transaction) -> None:
 async def follow_cohort(fact: CohortOpened | CohortAdvanced, tx: Transaction) -> list[Event]:
     """Keep when the edition takes place, and draft the agreements that waited for that."""
     # Alone: a pair that is being saved at this moment would neither see the cohort nor be seen here.
-    await store.hold(tx, what="cohort", ids=[fact.key])
+    await hold(tx, what="cohort", ids=[fact.key])
     if not await store.save_cohort(tx, fact.cohort, version=fact.version):
         return []
     facts: list[Event] = []
@@ -45,8 +46,8 @@ async def follow_cohort(fact: CohortOpened | CohortAdvanced, tx: Transaction) ->
 
 async def follow_pair(fact: PairFact, tx: Transaction) -> list[Event]:
     """Draft an agreement once both accepted; wind up once it is over."""
-    await store.hold_shared(tx, what="cohort", ids=[fact.pair.cohort_id])
-    await store.hold_shared(tx, what="departure", ids=[member.person_id for member in fact.pair.members])
+    await hold_shared(tx, what="cohort", ids=[fact.pair.cohort_id])
+    await hold_shared(tx, what="departure", ids=[member.person_id for member in fact.pair.members])
     pair = known(fact.pair, version=fact.version, occurred_at=fact.occurred_at)
     if not await store.save_pair(tx, pair):
         return []
@@ -63,7 +64,7 @@ async def follow_pair(fact: PairFact, tx: Transaction) -> list[Event]:
 async def erase_person(fact: ProfileErased, tx: Transaction) -> list[Event]:
     """Delete the words by and to a person, empty their texts, and tell the states again without them."""
     person_id = fact.person_id
-    await store.hold(tx, what="departure", ids=[person_id])
+    await hold(tx, what="departure", ids=[person_id])
     await store.mark_departed(tx, person_id, version=fact.version)
     pairs = await store.pairs_of_person(tx, person_id)  # locked, so that nobody is writing words meanwhile
     await store.erase_words(tx, person_id)

@@ -1,6 +1,7 @@
 """Texts are understood in the background, once, and forgotten with their people."""
 
 import asyncio
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from uuid import UUID
 
@@ -9,7 +10,7 @@ import pytest
 from contracts.base import SYSTEM
 from contracts.profiles import Offer, ProfileErased
 from services.matching import store
-from services.matching.jobs.frames import LIGHT, SERVER, Meaning
+from services.matching.jobs.frames import LIGHT, SERVER, Line, Meaning, Order
 from services.matching.jobs.meaning import (
     WrongMeaningSetting,
     meaning_of,
@@ -19,6 +20,7 @@ from services.matching.jobs.meaning import (
     vectors_in,
     write_vectors,
 )
+from tests.matching import nearby
 from tests.matching.world import START, World, workplace
 from tests.probes import eventually
 
@@ -68,6 +70,23 @@ class TestTexts:
         await world.hear(ProfileErased(key=ana, version=9, occurred_at=START, person_id=ana))
         assert await vectors(world, "Learning to paint", "Rolling sushi") == {}
         assert await vectors(world, "Learning to sail") != {}
+
+    async def test_of_somebody_who_is_erased_meanwhile_leave_nothing(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        ana, _ = await two(world)
+        _, running = workplace(world)
+
+        async def slowly(order: Order) -> AsyncGenerator[Line]:
+            async for line in nearby.compute(order):
+                if line.vectors:
+                    await world.hear(ProfileErased(key=ana, version=9, occurred_at=START, person_id=ana))
+                yield line
+
+        monkeypatch.setattr("services.matching.jobs.meaning.compute", slowly)
+        await understand_some(running, meaning=MEANING)
+        assert await vectors(world, "Learning to paint") == {}
+        assert await vectors(world, "Learning to sail", "Rolling sushi") != {}
 
     @pytest.mark.usefixtures("without_a_child")
     async def test_are_not_read_again_when_a_file_knows_them(self, world: World, tmp_path: Path) -> None:

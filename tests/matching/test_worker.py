@@ -340,6 +340,30 @@ class TestCancel:
         assert (await world.cohort()).status is CohortStatus.CLOSED
 
 
+class TestErasure:
+    async def test_is_waited_for_by_who_freezes(self, world: World) -> None:
+        people = await four(world)
+        await world.request()
+        _, running = workplace(world)
+        async with world.database.begin(SYSTEM) as tx:
+            claimed = await store.claim_run(tx, claim=uuid4(), lease_seconds=600)
+        assert claimed is not None
+        async with world.database.begin(SYSTEM) as tx:
+            await store.forget_person(tx, people[0], version=9)
+            # While that is not committed, the person's words are still there for everybody else.
+            freezing = asyncio.create_task(jobs._order(running, claimed, meaning=MEANING))
+
+            async def waits() -> bool:
+                held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+                return freezing.done() or await world.count(held) > 0
+
+            await eventually(waits, describe="whoever freezes waits for the erasure, or is done")
+        await freezing
+        everybody = "SELECT count(*) FROM run_snapshot"
+        of_the_gone = f"{everybody} WHERE '{people[0]}' = ANY (people)"
+        assert (await world.count(everybody), await world.count(of_the_gone)) == (1, 0)
+
+
 @pytest.mark.usefixtures("at_hand")
 class TestDeath:
     async def test_of_a_worker_leaves_the_run_to_another_with_the_same_snapshot(self, world: World) -> None:

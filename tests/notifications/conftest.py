@@ -18,7 +18,7 @@ from contracts.base import SYSTEM, Actor, Command, Event
 from contracts.notifications import Notification, NotificationDelivered, NotificationFailed, PreferencesChanged
 from services.notifications.app import app
 from tests.conftest import ServiceDatabase
-from tests.notifications.builders import NOON
+from tests.notifications.builders import NOON, World
 
 CommandT = TypeVar("CommandT", bound=Command)
 
@@ -119,6 +119,12 @@ class Service:
             else:
                 assert isinstance(fact, PreferencesChanged)
         return facts
+
+
+@pytest.fixture
+def world() -> World:
+    """Ada, Bo and Cy, and all that can be told of them."""
+    return World()
 
 
 @pytest.fixture

@@ -1,7 +1,8 @@
-"""Every occasion on which somebody is written to, as the rules make it from facts."""
+"""Every occasion on which somebody is written to, as the rules make it from facts, and a story in which they come."""
 
 from __future__ import annotations
 
+from contracts.base import Event
 from contracts.feedback import FeedbackStatus, IntroductionStatus, SessionStatus
 from contracts.matching import CohortStatus, EnrolmentStatus, PairStatus, UnmatchedReason
 from services.notifications.domain import cohorts, meetings, pairs, silence
@@ -72,3 +73,34 @@ def _silences(world: World) -> list[Notice]:
             told += found.notices
             told += silence.escalation(watched, each, organizers=[world.cy_id])
     return told
+
+
+def whole_story(world: World) -> list[Event]:
+    """From an invitation to an introduction, as it happens."""
+    ada, bo = world.ada_id, world.bo_id
+    return [
+        world.enrolment(EnrolmentStatus.INVITED, version=1),
+        world.enrolment(EnrolmentStatus.ADMITTED, version=2),
+        world.pair(PairStatus.DRAFT, version=1),
+        world.pair(PairStatus.PROPOSED, version=2),
+        world.pair(PairStatus.PROPOSED, version=3, questions=(world.question(),)),
+        world.pair(PairStatus.PROPOSED, version=4, questions=(world.question(answer="Yes."),)),
+        world.pair(PairStatus.HALF_ACCEPTED, version=5, accepted=(ada,)),
+        world.pair(PairStatus.ACCEPTED, version=6, accepted=(ada, bo)),
+        world.agreement(version=1),
+        world.agreement(version=2, signed_by=(ada,)),
+        world.agreement(version=3, signed_by=(ada, bo)),
+        world.pair(PairStatus.ACTIVE, version=7, accepted=(ada, bo)),
+        world.session(version=1),
+        world.session(SessionStatus.RESCHEDULED, sequence=1, version=2),
+        world.session(SessionStatus.HELD, sequence=1, version=3, logged=(ada,)),
+        world.session(SessionStatus.LOGGED, sequence=1, version=4, logged=(ada, bo)),
+        world.session(SessionStatus.SCHEDULED, number=2, version=1),
+        world.session(SessionStatus.CANCELLED, number=2, version=2, by=bo),
+        world.feedback(FeedbackStatus.REQUESTED),
+        world.feedback(FeedbackStatus.RELEASED),
+        world.reciprocity(bo_silent=2),
+        world.introduction(IntroductionStatus.OFFERED, version=1),
+        world.introduction(IntroductionStatus.CONSENTED, version=2),
+        world.introduction(IntroductionStatus.MADE, version=3),
+    ]

@@ -97,11 +97,6 @@ async def listen(office: PostOffice, *, port: int = 0) -> asyncio.Server:
     return server
 
 
-@pytest.fixture
-def world() -> World:
-    return World()
-
-
 async def deliver(service: Service, office: PostOffice) -> int:
     """What the worker does until there is nothing due."""
     running = service.running(smtp_url=office.url)

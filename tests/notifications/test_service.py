@@ -11,7 +11,7 @@ import pytest
 
 from contracts.base import SYSTEM, Actor, Event, Role
 from contracts.errors import NotFound
-from contracts.feedback import FeedbackStatus, IntroductionStatus, SessionStatus
+from contracts.feedback import SessionStatus
 from contracts.matching import CohortStatus, EnrolmentStatus, PairStatus
 from contracts.notifications import (
     ChangePreferences,
@@ -30,49 +30,14 @@ from services.notifications.domain.preferences import UnknownUnsubscribeLink, un
 from services.notifications.store import current_facts, metadata
 from tests.notifications.builders import World
 from tests.notifications.conftest import SETTINGS, Service
+from tests.notifications.occasions import whole_story
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
-
-
-@pytest.fixture
-def world() -> World:
-    return World()
 
 
 def causes(service: Service, person_id: UUID) -> list[str]:
     """The last words of each cause, without ids."""
     return sorted(":".join(part for part in each.cause.split(":") if "-" not in part) for each in service.of(person_id))
-
-
-def whole_story(world: World) -> list[Event]:
-    """From an invitation to an introduction, as it happens."""
-    ada, bo = world.ada_id, world.bo_id
-    return [
-        world.enrolment(EnrolmentStatus.INVITED, version=1),
-        world.enrolment(EnrolmentStatus.ADMITTED, version=2),
-        world.pair(PairStatus.DRAFT, version=1),
-        world.pair(PairStatus.PROPOSED, version=2),
-        world.pair(PairStatus.PROPOSED, version=3, questions=(world.question(),)),
-        world.pair(PairStatus.PROPOSED, version=4, questions=(world.question(answer="Yes."),)),
-        world.pair(PairStatus.HALF_ACCEPTED, version=5, accepted=(ada,)),
-        world.pair(PairStatus.ACCEPTED, version=6, accepted=(ada, bo)),
-        world.agreement(version=1),
-        world.agreement(version=2, signed_by=(ada,)),
-        world.agreement(version=3, signed_by=(ada, bo)),
-        world.pair(PairStatus.ACTIVE, version=7, accepted=(ada, bo)),
-        world.session(version=1),
-        world.session(SessionStatus.RESCHEDULED, sequence=1, version=2),
-        world.session(SessionStatus.HELD, sequence=1, version=3, logged=(ada,)),
-        world.session(SessionStatus.LOGGED, sequence=1, version=4, logged=(ada, bo)),
-        world.session(SessionStatus.SCHEDULED, number=2, version=1),
-        world.session(SessionStatus.CANCELLED, number=2, version=2, by=bo),
-        world.feedback(FeedbackStatus.REQUESTED),
-        world.feedback(FeedbackStatus.RELEASED),
-        world.reciprocity(bo_silent=2),
-        world.introduction(IntroductionStatus.OFFERED, version=1),
-        world.introduction(IntroductionStatus.CONSENTED, version=2),
-        world.introduction(IntroductionStatus.MADE, version=3),
-    ]
 
 
 ADA_HEARS = [
@@ -348,61 +313,6 @@ class TestTenants:
             boss = Actor(roles=(Role.ADMIN,), organization_id=world.acme, subject="boss")
             assert await service.rows(f"SELECT * FROM {table}", actor=boss) == []
         assert {table for table, count in filled.items() if not count} == {"silence"}
-
-
-class TestErasure:
-    async def test_leaves_no_word_of_the_person(self, service: Service) -> None:
-        world = World(ada_name="Canary Okoro")
-        await service.hear(*world.people())
-        await service.hear(*whole_story(world))
-        await service.do(world.ada.actor, ChangePreferences, preferences=Preferences(person_id=world.ada_id))
-        facts = await service.hear(world.ada.erased())
-        for table in metadata.tables:
-            for row in await service.rows(f"SELECT {table}::text AS all FROM {table}"):
-                for canary in ("Canary", "ada@acme.example", "containers", "Would evenings", "s-" + str(world.ada_id)):
-                    assert canary not in row.all, table
-        assert all("Canary" not in str(each) for each in service.inbox.values())
-        for mine in service.of(world.ada_id):
-            assert (mine.title, mine.body) == ("", "")
-            assert mine.email is DeliveryStatus.SKIPPED
-        assert {each.title for each in service.of(world.bo_id)} == {
-            "Eine Nachricht über jemanden, der nicht mehr da ist"
-        }
-        assert any(isinstance(each, PreferencesChanged) for each in facts)
-        assert await service.rows("SELECT 1 FROM mail WHERE person_id = :id", id=world.ada_id) == []
-
-    async def test_keeps_what_has_nothing_to_do_with_them(self, service: Service, world: World) -> None:
-        await service.hear(*world.people())
-        await service.hear(world.enrolment(EnrolmentStatus.INVITED), world.pair())
-        await service.hear(world.bo.erased())
-        invited, proposed = service.of(world.ada_id)
-        assert "Spring Edition" in invited.body
-        assert "Bo" not in proposed.title + proposed.body
-
-    async def test_is_not_undone_by_late_facts(self, service: Service, world: World) -> None:
-        await service.hear(*world.people())
-        await service.hear(world.ada.erased())
-        assert await service.hear(world.ada.erased()) == []
-        await service.hear(world.ada.profile(version=50), world.ada.contact(version=50))
-        assert await service.hear(world.pair()) == []
-        assert await service.time_passes() == []
-        assert [
-            row.email for row in await service.rows("SELECT email FROM person WHERE person_id = :id", id=world.ada_id)
-        ] == [""]
-
-    async def test_the_other_one_still_hears_how_it_ended(self, service: Service, world: World) -> None:
-        await service.hear(*world.people())
-        await service.hear(world.pair(PairStatus.ACTIVE))
-        await service.hear(world.ada.erased())
-        await service.hear(
-            world.pair(PairStatus.ENDED_EARLY, version=2), world.session(SessionStatus.CANCELLED, version=2)
-        )
-        titles = {each.title for each in service.of(world.bo_id)}
-        assert titles == {
-            "Jemand, der nicht mehr da ist und du: eure Zeit als Paar ist zu Ende",
-            "Abgesagt: Treffen 1 mit jemand, der nicht mehr da ist",
-        }
-        assert await service.rows("SELECT 1 FROM message WHERE details::text LIKE '%Room 4%'") == []
 
 
 async def test_the_catalog_says_everything_again_as_it_is(service: Service, world: World) -> None:

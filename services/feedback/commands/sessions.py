@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from chassis.database import Transaction
+from chassis.holding import hold
 from contracts.base import Event
 from contracts.feedback import (
     AppealNoShow,
@@ -136,5 +137,5 @@ async def _states(tx: Transaction, pair: KnownPair) -> list[Session]:
 
 async def _busy(tx: Transaction, pair: KnownPair, *, besides: UUID) -> list[Span]:
     # Held until the commit: somebody else of their pairs may be planning the same hour at this moment.
-    await store.hold(tx, what="calendar", ids=pair.people)
+    await hold(tx, what="calendar", ids=pair.people)
     return await store.busy_spans(tx, pair.people, besides=besides)

@@ -18,15 +18,6 @@ from contracts.profiles import Profile
 from services.feedback.domain.pair import TOGETHER, KnownPair, Wish, without_wishes
 from services.feedback.store.tables import agreement, cohort, pair, person
 
-# In one order for everybody, so that two transactions that hold several never wait for each other.
-_HOLD = """
-SELECT pg_advisory_xact_lock{kind}(key) FROM (
-    SELECT DISTINCT hashtextextended(name, 0) AS key FROM unnest(CAST(:names AS text[])) AS name ORDER BY key
-) AS sorted
-"""
-_HOLD_ALONE = sa.text(_HOLD.format(kind=""))
-_HOLD_SHARED = sa.text(_HOLD.format(kind="_shared"))
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownCohort:
@@ -35,16 +26,6 @@ class KnownCohort:
     cohort_id: UUID
     starts_at: datetime
     ends_at: datetime
-
-
-async def hold(tx: Transaction, *, what: str, ids: Iterable[UUID]) -> None:
-    """Until the end of this transaction nobody else holds these. ``what`` keeps different reasons apart."""
-    await tx.connection.execute(_HOLD_ALONE, {"names": [f"{what}:{each}" for each in ids]})
-
-
-async def hold_shared(tx: Transaction, *, what: str, ids: Iterable[UUID]) -> None:
-    """Until the end of this transaction nobody holds these alone."""
-    await tx.connection.execute(_HOLD_SHARED, {"names": [f"{what}:{each}" for each in ids]})
 
 
 async def save_cohort(tx: Transaction, told: Cohort, *, version: int) -> bool:

@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 import structlog
 
+from chassis.holding import ERASURE, hold_shared
 from chassis.service import Running
 from services.matching import store
 from services.matching.jobs.compute import EngineDied, EngineFailed, EngineRefused, compute
@@ -86,7 +87,8 @@ async def understand_some(running: Running, *, meaning: Meaning) -> int:
                 if running.stopping.is_set():
                     return 0
                 async with running.begin() as tx:
-                    await store.save_vectors(tx, line.vectors)
+                    await hold_shared(tx, what=ERASURE)
+                    await store.save_vectors(tx, await store.still_said(tx, line.vectors, by=people))
     async with running.begin() as tx:
         await store.mark_read(tx, people, meaning=name)
     return len(people)

@@ -18,6 +18,7 @@ from uuid import UUID, uuid4
 import msgspec
 
 from chassis.database import Transaction
+from chassis.holding import ERASURE, hold_shared
 from chassis.service import Running
 from contracts.matching import (
     CohortStatus,
@@ -123,6 +124,7 @@ async def _order(running: Running, claimed: Claimed, *, meaning: Meaning) -> Ord
     """What an earlier attempt froze, or a new snapshot; with all that is known of its texts."""
     run_id, cohort_id = claimed.run.state.run_id, claimed.run.state.cohort_id
     async with running.begin() as tx:
+        await hold_shared(tx, what=ERASURE)  # who is erased while this is frozen would stay in it
         run = await store.lock_claimed(tx, claimed)
         cohort = await store.load_cohort(tx, cohort_id)
         if run is None or cohort is None:
@@ -188,10 +190,13 @@ async def _computed(
         async with aclosing(lines_of) as lines:
             async for line in lines:
                 async with running.begin() as tx:
+                    if line.vectors:
+                        await hold_shared(tx, what=ERASURE)
                     run = await store.lock_claimed(tx, claimed)
                     if run is None:
                         raise ClaimLost
-                    await store.save_vectors(tx, line.vectors)
+                    if line.vectors and await store.is_frozen(tx, run_id):
+                        await store.save_vectors(tx, line.vectors)
                     if line.near:
                         await store.save_near(tx, run_id, line.near)
                     if line.proof:

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from chassis.database import Transaction
+from chassis.holding import ERASURE, hold
 from contracts.profiles import Consent, Purpose
 from services.matching.domain.candidates import Candidate, texts_of
 from services.matching.store import tables
@@ -58,6 +59,7 @@ async def save_candidate(tx: Transaction, candidate: Candidate, *, version: int)
 
 async def forget_person(tx: Transaction, person_id: UUID, *, version: int) -> None:
     """Only a tombstone stays, so that an older profile that arrives late does not bring the person back."""
+    await hold(tx, what=ERASURE)
     known, _ = await load_candidate(tx, person_id)
     if known is not None:
         await forget_vectors(tx, texts_of(known))

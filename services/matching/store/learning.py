@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from chassis.database import Transaction
+from chassis.holding import hold
 from contracts.base import Event
 from contracts.matching import Calibration, Cohort, Fit, RuleSet, calibration_id_of
 from contracts.profiles import Consent
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from services.matching.engine.learning.reports import Reported
 
 _consent, _report, _calibration = tables.learning_consent, tables.report, tables.calibration
-_LOCK = sa.text("SELECT pg_advisory_xact_lock(hashtext(:name))")
 
 
 async def save_learning_consent(tx: Transaction, consent: Consent, *, version: int) -> bool:
@@ -176,7 +176,7 @@ async def organizations_with_news(tx: Transaction, *, now: datetime, most: int =
 async def load_calibration(tx: Transaction, calibration_id: UUID, *, lock: bool = False) -> Kept[Calibration] | None:
     """The calibration; ``lock``: nobody else changes it, or makes it, until the end of the transaction."""
     if lock:
-        await tx.connection.execute(_LOCK, {"name": f"matching/calibration/{calibration_id}"})
+        await hold(tx, what="calibration", ids=[calibration_id])
     row = await tx.connection.execute(sa.select(_calibration).where(_calibration.c.calibration_id == calibration_id))
     return one_from(row.one_or_none(), Calibration)
 

@@ -197,6 +197,11 @@ async def load_snapshot(tx: Transaction, run_id: UUID) -> Frozen | None:
     return None if row is None else Frozen(content=row.content, near=row.near, proof=row.proof, plan=row.plan)
 
 
+async def is_frozen(tx: Transaction, run_id: UUID) -> bool:
+    """Whether there is something to load."""
+    return bool(await tx.connection.scalar(sa.select(sa.exists().where(_snapshot.c.run_id == run_id))))
+
+
 async def latest_proven(tx: Transaction, cohort_id: UUID, *, published: bool) -> UUID | None:
     """The cohort's last run that is no simulation and whose proof is kept; ``published``: whose proposals people have seen."""
     statement = (

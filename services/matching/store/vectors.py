@@ -96,6 +96,19 @@ async def save_vectors(tx: Transaction, vectors: Vectors) -> None:
         )
 
 
+async def still_said(tx: Transaction, vectors: Vectors, *, by: Iterable[Unread]) -> Vectors:
+    """Those of texts that these people have said and still say: whoever was erased meanwhile leaves none."""
+    here = sa.select(_candidate.c.said).where(
+        _candidate.c.person_id.in_([each.person_id for each in by]), _candidate.c.said.is_not(None)
+    )
+    texts = {text for said in await tx.connection.scalars(here) for text in texts_of(msgspec.convert(said, Candidate))}
+    digests = {digest_of(text) for text in texts}
+    return {
+        model: {digest: vector for digest, vector in found.items() if digest in digests}
+        for model, found in vectors.items()
+    }
+
+
 async def forget_vectors(tx: Transaction, texts: Collection[str]) -> None:
     """Somebody's words go. Whoever said the same has theirs read again when they are needed."""
     digests = sorted({digest_of(text) for text in texts})

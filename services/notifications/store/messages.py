@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from chassis.database import Transaction
+from chassis.holding import ERASURE, hold_shared
 from contracts.base import Event
 from contracts.notifications import (
     DeliveryStatus,
@@ -67,6 +68,8 @@ async def note(tx: Transaction, notices: Sequence[Notice]) -> None:
 async def write_noted(tx: Transaction, *, most: int) -> list[Event]:
     """Write the messages of noted causes, many at once, with the jobs of their mails; their facts. Who waits for somebody that is not
     known yet goes on waiting."""
+    # Or a name that is read here could be written when its erasure has looked for it.
+    await hold_shared(tx, what=ERASURE)
     need = sa.func.unnest(message.c.needs).table_valued("id", name="need").render_derived()
     is_known = (
         sa.exists().where(person.c.person_id == need.c.id, (person.c.profile_version > 0) | person.c.erased)

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from chassis.database import Transaction
+from chassis.holding import ERASURE, hold
 from contracts.matching import Cohort, CohortAdvanced, CohortOpened
 from contracts.notifications import NotificationKind, Preferences
 from contracts.profiles import (
@@ -285,7 +286,8 @@ async def load_known(
 
 
 async def erase_person(tx: Transaction, person_id: UUID, *, version: int) -> bool:
-    """Leave nothing of a person but a mark that they are gone; False when it was there already."""
+    """Leave nothing of a person but a mark that they are gone; False when it was there already. Nobody writes messages meanwhile."""
+    await hold(tx, what=ERASURE)
     blank: dict[str, object] = {
         "organization_id": None,
         "subject": "",
