@@ -21,7 +21,8 @@ from tests.gateway.serving import SECRET, Client, Served, an_issuer, serving
 from tests.probes import eventually
 
 # Where nobody listens.
-NOWHERE = "http://127.0.0.1:9"
+NO_BROKER = "127.0.0.1:9"
+NOWHERE = f"http://{NO_BROKER}"
 
 
 @pytest.fixture(scope="session")
@@ -61,13 +62,12 @@ def gateway_environment(
 async def gateway(
     infrastructure: Infrastructure,
     provisioned: dict[str, ServiceDsns],
-    made_topics: None,
     issuer: DevelopmentIssuer,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[Served]:
-    """A gateway whose services are all away."""
+    """A gateway whose services are all away, and the broker too: facts that other tests left there would come at any moment."""
     folder = tmp_path_factory.mktemp("gateway")
-    environment = gateway_environment(infrastructure, provisioned, issuer, folder=folder)
+    environment = gateway_environment(infrastructure, provisioned, issuer, folder=folder) | {"KAFKA": NO_BROKER}
     async with serving(create_app(), environment) as served:
         yield served
 
