@@ -6,8 +6,7 @@ from itertools import combinations
 import pytest
 from hypothesis import given, strategies as st
 
-from services.matching.engine.match import match
-from services.matching.engine.model import Couple, Free, Person, Rule, RulesContradict, Snapshot
+from services.matching.engine.model import Couple, Free, Person, Rule, Snapshot
 from services.matching.engine.scoring import conflicts
 from services.matching.engine.scoring.conflicts import Conflict, Solved, conflicts_of, price_of, told
 from services.matching.engine.scoring.dense import dense_pairs, matrices
@@ -259,30 +258,6 @@ class TestConflicts:
             "other rules forbid it. Take one of them back, or make it preferred."
         )
         assert "one i two muszą być razem" in polish
-
-
-class TestIncludeOne:
-    hub = somebody("hub", offers=["a", "b"], needs=["a", "b"])
-    great = somebody("great", offers=["a", "b"], needs=["a", "b"])
-    shy = somebody("shy", offers=["a"], needs=["a"], level=1, priority=1)
-
-    def couples(self, *rules: Rule) -> set[tuple[str, str]]:
-        snapshot = snapshot_of(self.hub, self.great, self.shy, rules=rules)
-        plan, _ = match(snapshot, near_for(snapshot))
-        return {(pair.first, pair.second) for pair in plan.pairs}
-
-    def test_gives_somebody_of_the_group_a_pair_against_value(self) -> None:
-        assert self.couples() == {("great", "hub")}
-        (pair,) = self.couples(Rule(kind="include_one", people=("nobody here", "shy")))
-        assert "shy" in pair
-
-    def test_changes_nothing_where_somebody_of_the_group_has_one_anyway(self) -> None:
-        assert self.couples(Rule(kind="include_one", people=("great", "shy"))) == {("great", "hub")}
-
-    def test_that_cannot_be_stops_the_run_by_name(self) -> None:
-        rules = (Rule(kind="include_one", people=("shy",)), Rule(kind="shared_minutes", parameter=9000))
-        with pytest.raises(RulesContradict, match="1 INCLUDE_ONE, 2 SHARED_MINUTES"):
-            self.couples(*rules)
 
 
 demands = st.lists(
