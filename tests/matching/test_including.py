@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from services.matching.engine import including
 from services.matching.engine.including import with_one_more
 from services.matching.engine.match import match
 from services.matching.engine.model import Rule, RulesContradict
@@ -50,26 +51,42 @@ class TestIncludeOne:
             plan, _ = match(snapshot, near_for(snapshot), seed=seed)
             assert [left.person for left in plan.left_out] == ["other"]
 
-    def test_takes_the_best_couple_that_leaves_the_others_somebody(self) -> None:
-        possible = DensePairs(matrix(6, {(0, 2): 9, (0, 3): 5, (0, 4): 7, (1, 2): 3, (1, 4): 1}))
-        none, one = edges({}), np.ones(6, np.int64)
-
-        def forced(*groups: tuple[int, ...], places: np.ndarray = one, given_: Edges = none) -> list[list[int]] | None:
-            found = with_one_more(
-                possible, given_, groups=[Included(each) for each in groups], places=places, forced=given_
-            )
-            return None if found is None else np.stack([found.u, found.v, found.w]).T.tolist()
-
-        assert forced((0,)) == forced((0,), (1,)) == [[0, 2, 9]]
-        assert forced((1,), (0,)) == [[1, 2, 3]]
-        assert forced((0,), (1,), places=np.array([1, 1, 1, 1, 0, 1])) == [[0, 3, 5]]
-        assert forced((0,), (1,), given_=edges({(2, 5): 0})) == [[0, 3, 5], [2, 5, 0]]
-        assert forced((0,), (2, 1)) == [[0, 2, 9]]
-        assert forced((0,), (5,)) == [[0, 2, 9]]
-        assert forced((5,)) is None
-        assert forced((5,), (1,)) == [[1, 2, 3]]
-
     def test_that_cannot_be_stops_the_run_by_name(self) -> None:
         rules = (Rule(kind="include_one", people=("shy",)), Rule(kind="shared_minutes", parameter=9000))
         with pytest.raises(RulesContradict, match="1 INCLUDE_ONE, 2 SHARED_MINUTES"):
             self.couples(*rules)
+
+
+NONE = edges({})
+POSSIBLE = DensePairs(matrix(8, {(0, 2): 9, (0, 3): 5, (0, 4): 7, (1, 2): 3, (1, 4): 1, (6, 7): 4}))
+
+
+class TestForced:
+    def forced(self, *groups: tuple[int, ...], full: tuple[int, ...] = (), given: Edges = NONE) -> list[list[int]]:
+        places = np.array([person not in full for person in range(8)], dtype=np.int64)
+        asked = [Included(group) for group in groups]
+        found = with_one_more(POSSIBLE, given, groups=asked, places=places, forced=given)
+        return [] if found is None else np.stack([found.u, found.v, found.w]).T.tolist()
+
+    def test_is_the_best_couple_of_the_first_group_that_can_be_helped(self) -> None:
+        assert self.forced((0,)) == self.forced((3, 0)) == self.forced((5,), (0,)) == [[0, 2, 9]]
+        assert self.forced((0,), full=(2,)) == [[0, 4, 7]]
+        assert self.forced((0,), full=(0,)) == self.forced((5,)) == []
+
+    def test_leaves_every_other_group_somebody(self) -> None:
+        assert self.forced((0,), (1,)) == [[0, 2, 9]]
+        assert self.forced((0,), (1,), full=(4,)) == self.forced((0,), (6,), (1,), full=(4,)) == [[0, 3, 5]]
+        assert self.forced((0,), (2,)) == [[0, 2, 9]]  # who helps is helped
+
+    def test_counts_whoever_is_forced_already(self) -> None:
+        given = edges({(2, 5): 0})
+        assert self.forced((0,), (5,), (1,), given=given) == [[0, 3, 5], [2, 5, 0]]
+        assert self.forced((2, 0), given=given) == []
+
+    def test_is_the_best_couple_where_another_group_cannot_be_helped_at_all(self) -> None:
+        assert self.forced((0,), (5,)) == [[0, 2, 9]]
+        assert self.forced((1,), (5,), full=(2,)) == [[1, 4, 1]]
+
+    def test_is_the_next_one_rather_than_searched_for_without_end(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(including, "MOST_STEPS", 0)
+        assert self.forced((0,), (1,), full=(4,)) == [[0, 2, 9]]

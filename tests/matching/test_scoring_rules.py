@@ -209,7 +209,7 @@ class TestConflicts:
     def test_are_about_places_too(self) -> None:
         rules = (Rule(kind="together", people=("one", "odd")), Rule(kind="together", people=("two", "odd")))
         (conflict,) = self.found(*rules)
-        assert (conflict.rules, conflict.code) == ((0, 1), "together_too_often")
+        assert (conflict.rules, conflict.code, conflict.fatal) == ((0, 1), "together_too_often", True)
         roomy = replace(self.odd, places=2)
         assert not self.found(*rules, people=(self.one, self.two, roomy))
 
@@ -244,6 +244,35 @@ class TestConflicts:
         people = (self.one, self.two)
         (conflict,) = self.found(*rules, people=people)
         assert (conflict.rules, conflict.code) == ((2,), "nobody_possible")
+
+    def test_are_made_by_roles(self) -> None:
+        one, two = replace(self.one, role="gives"), replace(self.two, role="gives")
+        (conflict,) = self.found(Rule(kind="together", people=("one", "two")), people=(one, two, self.odd))
+        assert (conflict.rules, conflict.code) == ((0,), "together_forbidden")
+        (conflict,) = self.found(Rule(kind="same_organization"), people=(one, two, self.odd))
+        assert (conflict.rules, conflict.code) == ((0,), "nobody_possible")
+        assert not self.found(
+            Rule(kind="same_organization"), people=(one, two)
+        )  # nor would there be anybody without it
+
+    def test_see_who_is_away(self) -> None:
+        people = (self.one, replace(self.two, away=True))
+        (conflict,) = self.found(Rule(kind="include_one", people=("one",)), people=people)
+        assert (conflict.rules, conflict.code) == ((0,), "group_left_out")
+        among = (Rule(kind="partner_among", people=("two", "one")), Rule(kind="no_reporting_line"))
+        assert not self.found(*among, people=(*people, self.odd))
+
+    def test_are_not_made_by_saying_twice_who_must_be_together(self) -> None:
+        twice = [Rule(kind="together", people=two) for two in (("one", "two"), ("two", "one"))]
+        assert not self.found(*twice, Rule(kind="include_one", people=("one",)))
+
+    def test_see_groups_that_only_one_person_could_help(self) -> None:
+        # The hub is a group of its own and would be served by either of the others, not both of them by the hub.
+        hub = somebody("hub", offers=["a"], needs=["z"])
+        others = [somebody(name, offers=[name], needs=["a"]) for name in ("x", "y")]
+        rules = [Rule(kind="include_one", people=(name,)) for name in ("hub", "x", "y")]
+        (conflict,) = self.found(*rules, people=(hub, *others))
+        assert (conflict.rules, conflict.code) == ((1, 2), "group_left_out")
 
     def test_say_what_to_do_in_both_languages(self) -> None:
         snapshot = snapshot_of(
