@@ -259,6 +259,8 @@ class TestConflicts:
         people = (self.one, replace(self.two, away=True))
         (conflict,) = self.found(Rule(kind="include_one", people=("one",)), people=people)
         assert (conflict.rules, conflict.code) == ((0,), "group_left_out")
+        (conflict,) = self.found(Rule(kind="same_organization"), people=(*people, self.odd))
+        assert (conflict.rules, conflict.code) == ((0,), "nobody_possible")
         among = (Rule(kind="partner_among", people=("two", "one")), Rule(kind="no_reporting_line"))
         assert not self.found(*among, people=(*people, self.odd))
 
