@@ -4,10 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from services.matching.engine.accounts import gini, passed
+from services.matching.engine.accounts import gini, passed, prices_in, shares_of
+from services.matching.engine.asked import asked_by
 from services.matching.engine.match import match
 from services.matching.engine.model import Plan, Snapshot, Wish
 from services.matching.engine.scoring.problem import MILLION
+from services.matching.engine.solving.owed import Owed
 from services.matching.engine.solving.pairs import DensePairs
 from tests.matching.engine_people import near_for, snapshot_of, somebody
 from tests.matching.solving_ground import edges, matrix
@@ -43,6 +45,16 @@ class TestShares:
             assert after.outcomes == before.outcomes
             assert reached(after) == reached(before)
             assert any(each.share_of_best is not None and each.share_of_best < 1 for each in before.outcomes)
+
+    def test_are_rounded_down_and_belong_to_whose_they_are(self) -> None:
+        people = [somebody(name, organization=name) for name in ("zeta", "alpha", "nobody")]
+        owed = Owed(np.array([0, 1, 2]), np.array([3, 4, 0]), 900)
+        found = shares_of(edges({(0, 1): 2}), owed=owed, got=lambda couples: couples.w, people=people)
+        assert found == {"alpha": 0.5, "zeta": 0.666}
+
+    def test_are_asked_for_in_whole_thousandths(self) -> None:
+        asked = asked_by(snapshot_of(worst_off_floor=0.2496, organization_floor=0.0006))
+        assert (asked.worst_off, asked.organizations) == (250, 1)
 
 
 class TestPassedOver:
@@ -81,6 +93,20 @@ class TestPassedOver:
             ("0", "5", 0.0005, 0.0001, 0.0006),
             ("5", "0", 0.0005, 0.0, 0.0006),
         ]
+
+    def test_are_told_to_nobody_without_a_place(self) -> None:
+        found = passed(
+            [somebody("0"), somebody("1")],
+            possible=DensePairs(matrix(2, {(0, 1): 500_000})),
+            planned=edges({}),
+            places=np.array([0, 1]),
+            prices=np.zeros(2, np.int64),
+        )
+        assert [(each.person, each.partner) for each in found] == [("1", "0")]
+
+    def test_read_the_prices_of_weighted_pairs_rounded_down(self) -> None:
+        assert prices_in(np.array([-65, 127, 128]), unit=64).tolist() == [-2, 1, 2]
+        assert prices_in(np.array([-65, 127]), unit=1).tolist() == [-65, 127]
 
 
 class TestFairness:

@@ -35,7 +35,6 @@ from contracts.matching import (
 from services.matching.app import app
 from services.matching.engine.frozen import near_bytes
 from services.matching.engine.model import Person, Plan, Rule as EngineRule, Snapshot
-from services.matching.engine.prices import LARGEST, price_rules
 from services.matching.engine.scoring.ground import texts_of
 from services.matching.engine.verifying import verify
 from services.matching.jobs import compute as computing
@@ -136,36 +135,6 @@ class TestProcess:
         order = order_for(snapshot_of(*crowd(300)), seconds=0.001)
         plan = sound(order, (await said(order))[-1])
         assert (plan.ended, len(plan.pairs) > 100) == ("time", True)
-
-
-class TestPrices:
-    def test_of_rules_equal_a_run_without_them(self) -> None:
-        from services.matching.engine.match import match
-
-        rules = [EngineRule(kind="cross_organization"), EngineRule(kind="shared_language", parameter=6)]
-        people = [
-            somebody(f"p{k}", offers=[f"t{k % 2}"], needs=[f"t{1 - k % 2}"], languages={"en": 6 - k % 3})
-            for k in range(12)
-        ]
-        snapshot = snapshot_of(*people, rules=rules)
-        near = near_for(snapshot)
-        plan, _ = match(snapshot, near)
-        found = price_rules(snapshot, near, plan=plan, seed=0, deadline=lambda: 60.0)
-        for number, price in enumerate(found):
-            kept = tuple(rule for place, rule in enumerate(rules) if place != number)
-            without, _ = match(replace(snapshot, rules=kept), near)
-            assert price.people == len(plan.left_out) - len(without.left_out)
-            assert price.value == pytest.approx(without.value - plan.value, abs=1e-5)
-        assert found[1].people > 0
-        assert "Dropping rule 2" in str(found[1].why) or found[1].why.code == "rule_costs_people"
-
-    def test_are_left_out_when_there_is_no_time_and_in_huge_cohorts(self) -> None:
-        snapshot = snapshot_of(somebody("a"), somebody("b"), rules=[EngineRule(kind="cross_organization")])
-        near = near_for(snapshot)
-        assert price_rules(snapshot, near, plan=Plan(), seed=0, deadline=lambda: 0.0) == ()
-        assert price_rules(snapshot, near, plan=Plan(ended="time"), seed=0, deadline=lambda: 9.0) == ()
-        huge = replace(snapshot, people=(snapshot.people[0],) * (LARGEST + 1))
-        assert price_rules(huge, near, plan=Plan(), seed=0, deadline=lambda: 9.0) == ()
 
 
 @pytest.fixture

@@ -141,6 +141,7 @@ class TestRefit:
     def test_stays_as_it_is_below_the_fewest(self) -> None:
         found = refit(generated(FEWEST_DIRECTIONS - 2, truth=biased, seed=1))
         assert (found.outcome, found.curve, found.loss) == (TOO_FEW, UNCHANGED, None)
+        assert refit(generated(FEWEST_DIRECTIONS, truth=biased, seed=1)[1:]).outcome == TOO_FEW
 
     @pytest.mark.parametrize("seed", range(6))
     def test_learns_where_the_models_are_wrong_and_does_better_on_new_feedback(self, seed: int) -> None:
@@ -182,6 +183,18 @@ class TestRefit:
             [replace(each, pair=each.pair + more, learner=each.learner) for each in given_ for more in ("", "'")]
         )
         assert standard_error(np.repeat(gains, 2), doubled) == pytest.approx(alone, rel=1e-9)
+
+    def test_adds_what_hangs_together_by_pair_and_by_learner(self) -> None:
+        # The sums of pairs squared are 10, those of learners too, and those of single reports 8.
+        one = Reported(chance=500, aptness=1000, reported=0, pair="", learner="")
+        given_ = columns([replace(one, pair=pair, learner=learner) for pair, learner in ("as", "at", "bs", "cv", "dw")])
+        assert standard_error(np.array([1.0, 1.0, 1.0, -1.0, -2.0]), given_) == pytest.approx(12**0.5 / 5)
+
+    def test_counts_people_once_and_shows_what_holds_where_reports_are_few(self) -> None:
+        one = Reported(chance=900, aptness=1000, reported=500, pair="", learner="")
+        found = refit([replace(one, pair=str(at), learner=str(at % 6)) for at in range(12)], present=DIMMED)
+        assert (found.outcome, found.directions, found.people) == (TOO_FEW, 12, 6)
+        assert [(each.promised, each.learned) for each in found.bins] == [(0.9, 0.54)]
 
 
 class TestReliability:

@@ -6,8 +6,7 @@ from itertools import combinations
 import pytest
 from hypothesis import given, strategies as st
 
-from services.matching.engine.match import match
-from services.matching.engine.model import Couple, Free, Person, Rule, RulesContradict, Snapshot
+from services.matching.engine.model import Couple, Free, Person, Rule, Snapshot
 from services.matching.engine.scoring import conflicts
 from services.matching.engine.scoring.conflicts import Conflict, Solved, conflicts_of, price_of, told
 from services.matching.engine.scoring.dense import dense_pairs, matrices
@@ -210,7 +209,7 @@ class TestConflicts:
     def test_are_about_places_too(self) -> None:
         rules = (Rule(kind="together", people=("one", "odd")), Rule(kind="together", people=("two", "odd")))
         (conflict,) = self.found(*rules)
-        assert (conflict.rules, conflict.code) == ((0, 1), "together_too_often")
+        assert (conflict.rules, conflict.code, conflict.fatal) == ((0, 1), "together_too_often", True)
         roomy = replace(self.odd, places=2)
         assert not self.found(*rules, people=(self.one, self.two, roomy))
 
@@ -246,6 +245,37 @@ class TestConflicts:
         (conflict,) = self.found(*rules, people=people)
         assert (conflict.rules, conflict.code) == ((2,), "nobody_possible")
 
+    def test_are_made_by_roles(self) -> None:
+        one, two = replace(self.one, role="gives"), replace(self.two, role="gives")
+        (conflict,) = self.found(Rule(kind="together", people=("one", "two")), people=(one, two, self.odd))
+        assert (conflict.rules, conflict.code) == ((0,), "together_forbidden")
+        (conflict,) = self.found(Rule(kind="same_organization"), people=(one, two, self.odd))
+        assert (conflict.rules, conflict.code) == ((0,), "nobody_possible")
+        assert not self.found(
+            Rule(kind="same_organization"), people=(one, two)
+        )  # nor would there be anybody without it
+
+    def test_see_who_is_away(self) -> None:
+        people = (self.one, replace(self.two, away=True))
+        (conflict,) = self.found(Rule(kind="include_one", people=("one",)), people=people)
+        assert (conflict.rules, conflict.code) == ((0,), "group_left_out")
+        (conflict,) = self.found(Rule(kind="same_organization"), people=(*people, self.odd))
+        assert (conflict.rules, conflict.code) == ((0,), "nobody_possible")
+        among = (Rule(kind="partner_among", people=("two", "one")), Rule(kind="no_reporting_line"))
+        assert not self.found(*among, people=(*people, self.odd))
+
+    def test_are_not_made_by_saying_twice_who_must_be_together(self) -> None:
+        twice = [Rule(kind="together", people=two) for two in (("one", "two"), ("two", "one"))]
+        assert not self.found(*twice, Rule(kind="include_one", people=("one",)))
+
+    def test_see_groups_that_only_one_person_could_help(self) -> None:
+        # The hub is a group of its own and would be served by either of the others, not both of them by the hub.
+        hub = somebody("hub", offers=["a"], needs=["z"])
+        others = [somebody(name, offers=[name], needs=["a"]) for name in ("x", "y")]
+        rules = [Rule(kind="include_one", people=(name,)) for name in ("hub", "x", "y")]
+        (conflict,) = self.found(*rules, people=(hub, *others))
+        assert (conflict.rules, conflict.code) == ((1, 2), "group_left_out")
+
     def test_say_what_to_do_in_both_languages(self) -> None:
         snapshot = snapshot_of(
             self.one, self.two, rules=[Rule(kind="together", people=("two", "one")), Rule(kind="cross_organization")]
@@ -259,30 +289,6 @@ class TestConflicts:
             "other rules forbid it. Take one of them back, or make it preferred."
         )
         assert "one i two muszą być razem" in polish
-
-
-class TestIncludeOne:
-    hub = somebody("hub", offers=["a", "b"], needs=["a", "b"])
-    great = somebody("great", offers=["a", "b"], needs=["a", "b"])
-    shy = somebody("shy", offers=["a"], needs=["a"], level=1, priority=1)
-
-    def couples(self, *rules: Rule) -> set[tuple[str, str]]:
-        snapshot = snapshot_of(self.hub, self.great, self.shy, rules=rules)
-        plan, _ = match(snapshot, near_for(snapshot))
-        return {(pair.first, pair.second) for pair in plan.pairs}
-
-    def test_gives_somebody_of_the_group_a_pair_against_value(self) -> None:
-        assert self.couples() == {("great", "hub")}
-        (pair,) = self.couples(Rule(kind="include_one", people=("nobody here", "shy")))
-        assert "shy" in pair
-
-    def test_changes_nothing_where_somebody_of_the_group_has_one_anyway(self) -> None:
-        assert self.couples(Rule(kind="include_one", people=("great", "shy"))) == {("great", "hub")}
-
-    def test_that_cannot_be_stops_the_run_by_name(self) -> None:
-        rules = (Rule(kind="include_one", people=("shy",)), Rule(kind="shared_minutes", parameter=9000))
-        with pytest.raises(RulesContradict, match="1 INCLUDE_ONE, 2 SHARED_MINUTES"):
-            self.couples(*rules)
 
 
 demands = st.lists(

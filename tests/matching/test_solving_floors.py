@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from hypothesis import given, strategies as st
 
-from services.matching.engine.solving.floors import with_floor
+from services.matching.engine.solving.certificate import Barrier
+from services.matching.engine.solving.floors import Highest, with_floor
 from services.matching.engine.solving.pairs import NEVER
 from services.matching.engine.solving.repair import locked, sticky
 from services.matching.engine.solving.solve import solve
@@ -141,3 +142,27 @@ def test_blocking_pairs_are_those_who_would_both_gain_more_than_the_threshold(pr
         and all(low is not None and problem.value[u, v] - low > threshold for low in (least[u], least[v]))
     ]
     assert listed(blocking(problem.pairs, plan, places=problem.places, threshold=threshold)) == expected
+
+
+def test_a_part_of_the_way_up_is_rounded_down() -> None:
+    highest = Highest(10, 21, 21, Barrier(np.zeros(0, np.int32), np.zeros(0, np.bool_)))
+    assert [highest.part(share) for share in (0, 500, 999, 1_000)] == [10, 15, 20, 21]
+
+
+def test_the_price_of_a_floor_lies_between_what_is_planned_and_what_is_proven() -> None:
+    problem = plain(4, {(0, 1): 100, (2, 3): 1, (0, 2): 40, (1, 3): 45})
+    free = solve(problem.pairs, places=problem.places)
+    found = with_floor(
+        problem.pairs, places=problem.places, waiting=problem.waiting, free=replace(free, upper_bound=free.value + 5)
+    )
+    assert (found.price, found.price_at_most) == (16, 21)
+
+
+def test_a_floor_is_about_what_pairs_are_judged_by() -> None:
+    # A wish lifts the worst pair of the best plan from 1 to 31, and the floor does not see it.
+    couples = {(0, 1): 100, (2, 3): 1, (0, 2): 40, (1, 3): 45}
+    wanted, judged = plain(4, couples | {(2, 3): 31}), plain(4, couples)
+    for share, floor in ((0, 1), (1_000, 40)):
+        found = with_floor(wanted.pairs, places=wanted.places, waiting=wanted.waiting, judged=judged.pairs, share=share)
+        assert listed(found.free) == [(0, 1), (2, 3)]
+        assert found.floor == floor

@@ -1,6 +1,7 @@
 """Every organization's share: against every plan there is, and what proves it."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from itertools import count
 
@@ -146,6 +147,22 @@ def test_an_organization_gets_its_share_at_the_price_of_another() -> None:
     assert list(zip(found.couples.u.tolist(), found.couples.v.tolist(), strict=True)) == [(0, 2), (1, 3)]
     assert (found.share, found.value, found.exact) == (525, 105, True)
     assert (free.w.sum(), NEVER < 0 < WHOLE) == (110, True)
+    assert found.share_proof is not None
+    half = shared(problem, owed_in(problem, [0, 0, 1, 1], asked=500))
+    assert (half.share, half.share_bound, half.value, half.share_proof) == (500, 500, 105, None)
+
+
+def test_what_forced_couples_get_counts() -> None:
+    # The same, beside two of a third organization who must be together.
+    problem = plain(6, {(0, 1): 100, (2, 3): 10, (0, 2): 60, (1, 3): 45, (4, 5): 50})
+    found = shared(replace(problem, forced=edges({(4, 5): 50})), owed_in(problem, [0, 0, 1, 1, 2, 2], asked=900))
+    assert list(zip(found.couples.u.tolist(), found.couples.v.tolist(), strict=True)) == [(0, 2), (1, 3), (4, 5)]
+    assert (found.share, found.value, found.exact) == (525, 155, True)
+
+
+def test_nobody_is_owed_less_than_nothing() -> None:
+    problem = plain(4, {(0, 1): -5, (2, 3): 7})
+    assert owed_in(problem, [0, 0, 1, 1], asked=900).best.tolist() == [0, 14]
 
 
 def test_a_share_that_comes_by_itself_changes_nothing() -> None:

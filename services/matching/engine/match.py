@@ -7,14 +7,13 @@ from dataclasses import dataclass, replace
 from datetime import date
 from math import inf
 
-import numpy as np
-
 from services.matching.engine.accounts import fairness, passed, prices_in, shares_of
 from services.matching.engine.apart import Apart
 from services.matching.engine.asked import NOTHING, Asked, asked_by, gained, owed_in, plainly
 from services.matching.engine.explain import explain, with_models_word
 from services.matching.engine.fair import Fair, fairly, floors_of, sticky_above
 from services.matching.engine.frozen import FloorProof, Proof, ShareProof
+from services.matching.engine.including import with_one_more
 from services.matching.engine.keeping import keeping
 from services.matching.engine.meaning.near import Near
 from services.matching.engine.model import (
@@ -32,7 +31,7 @@ from services.matching.engine.scoring.inverted import inverted
 from services.matching.engine.scoring.problem import MILLION
 from services.matching.engine.scoring.reasons import best_possible, outcomes, reason_for
 from services.matching.engine.solving.owed import UNIT
-from services.matching.engine.solving.pairs import Edges, edges_of
+from services.matching.engine.solving.pairs import Edges
 from services.matching.engine.solving.solution import Best, Solution
 from services.matching.engine.stated import Stated, state, unseen
 
@@ -164,8 +163,8 @@ def solved(
     cancelled: IsCancelled = lambda: False,
     deadline: Callable[[], float] = lambda: inf,
 ) -> Solved:
-    """The solver's plan; whenever a group of whom one must be included has nobody, its best pair is forced, and all is planned
-    again."""
+    """The solver's plan; whenever a group of whom one must be included has nobody, the best pair for it is forced, and all is
+    planned again."""
     forced = known.forced
     while True:
         fair = fairly(
@@ -182,32 +181,12 @@ def solved(
         if cancelled():
             raise Cancelled
         found = keeping(sticky_above(known, fair), fair.found, forced=forced)
-        more = _for_groups(known, found, forced=forced)
+        more = with_one_more(
+            known.pairs, found.couples, groups=known.problem.rules.included, places=known.problem.places, forced=forced
+        )
         if more is None:
             return Solved(found, forced, fair)
         forced = more
-
-
-def _for_groups(known: Stated, found: Solution, *, forced: Edges) -> Edges | None:
-    """The forced couples and one more, for the first group that was left out; None when none was, or nobody can help it."""
-    paired = {*found.u.tolist(), *found.v.tolist()}
-    left = known.problem.places - np.bincount(np.concatenate((forced.u, forced.v)), minlength=known.problem.size)
-    for group in known.problem.rules.included:
-        if paired & set(group.people):
-            continue
-        best: tuple[int, int, int] | None = None
-        for person in sorted(group.people):
-            partners, worth = known.pairs.of(person)
-            open_ = (left[partners] > 0) & (left[person] > 0)
-            for partner, value in zip(partners[open_].tolist(), worth[open_].tolist(), strict=True):
-                if best is None or value > best[0]:
-                    best = value, person, partner
-        if best is not None:
-            value, person, partner = best
-            return edges_of(
-                np.append(forced.u, person), np.append(forced.v, partner), np.append(forced.w, np.int64(value))
-            )
-    return None
 
 
 def _plan(known: Stated, solution: Solved, *, asked: Asked, pairs: Sequence[PlannedPair], meaning: str) -> Plan:
