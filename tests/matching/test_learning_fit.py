@@ -124,6 +124,17 @@ def test_fit_dims_the_models_and_never_turns_them_round() -> None:
     assert table[950] - table[150] > 200
 
 
+def test_fit_sharpens_no_more_than_twice_and_shifts_no_more_than_three() -> None:
+    sure, unsure, even = (
+        Reported(chance=chance, aptness=1000, reported=reported, pair="a", learner="s")
+        for chance, reported in ((600, 1000), (400, 0), (500, 0))
+    )
+    sharp = table_of(fitted([replace(each, pair=str(number)) for number in range(2_000) for each in (sure, unsure)]))
+    assert (sharp[400], sharp[600]) == (308, 692)  # 1 / (1 + e^(±2 · 0.405)); without a limit: 0 and 1000
+    low = table_of(fitted([replace(even, pair=str(number)) for number in range(20_000)]))
+    assert low[500] == 47  # 1 / (1 + e^3)
+
+
 class TestCurve:
     @given(curves, st.integers(1, 1000))
     def test_goes_through_its_knots_and_leaves_something_of_every_chance(self, curve: tuple[int, ...], at: int) -> None:
@@ -216,6 +227,15 @@ class TestReliability:
         assert found[-1].promised > found[-1].high  # strong promises are too strong
         assert all(each.low <= each.learned <= each.high for each in found[-3:])
 
+    def test_puts_what_was_promised_for_certain_into_the_last_tenth(self) -> None:
+        some = [
+            Reported(chance=chance, aptness=1000, reported=1000, pair=str(number), learner=str(number))
+            for number in range(5)
+            for chance in (990, 1000)
+        ]
+        (one,) = refit(some).bins
+        assert (one.promised, one.directions) == (0.995, 10)
+
     def test_is_sure_of_little_with_few(self) -> None:
         low, high = interval(0.8, count=5)
         assert (round(low, 2), round(high, 2)) == (0.38, 0.96)
@@ -227,7 +247,10 @@ class TestReport:
         assert [reported_of(total=useful, count=1) for useful in (1, 2, 3, 4, 5)] == [0, 250, 500, 750, 1000]
         assert reported_of(total=9, count=2) == 875
 
-    @pytest.mark.parametrize("wrong", [{"chance": 0}, {"aptness": 0}, {"reported": 1001}, {"reported": -1}])
+    @pytest.mark.parametrize(
+        "wrong",
+        [{"chance": 0}, {"chance": 1001}, {"aptness": 0}, {"aptness": 1001}, {"reported": 1001}, {"reported": -1}],
+    )
     def test_refuses_other_numbers(self, wrong: dict[str, int]) -> None:
         with pytest.raises(NoReport, match="thousandths"):
             Reported(**{"chance": 1, "aptness": 1, "reported": 0, "pair": "", "learner": ""} | wrong)  # type: ignore[arg-type]
