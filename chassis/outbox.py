@@ -56,6 +56,11 @@ FROM (SELECT seq FROM unpublished WHERE seq <> ALL($2::bigint[]) ORDER BY seq LI
 CROSS JOIN LATERAL (SELECT * FROM outbox WHERE outbox.seq = next.seq LIMIT 1) AS fact ORDER BY next.seq
 """
 _OLDEST = "SELECT recorded_at FROM outbox WHERE seq = (SELECT min(seq) FROM unpublished)"
+# Queued again (see deploy.reconcile) at the very moment in which an erasure took the fact itself: nothing is left to publish.
+_FORGET_EMPTY = (
+    "DELETE FROM unpublished WHERE seq IN (SELECT seq FROM unpublished ORDER BY seq LIMIT 100) "
+    "AND NOT EXISTS (SELECT FROM outbox WHERE outbox.seq = unpublished.seq)"
+)
 _TOPICS = "SELECT DISTINCT topic FROM outbox"
 _MARK = "DELETE FROM unpublished WHERE seq = ANY($1::bigint[])"
 _PRUNE = sa.text(
@@ -324,6 +329,8 @@ class Relay:
 
     async def _measure_age(self, connection: asyncpg.Connection[Any]) -> None:
         oldest = await connection.fetchval(_OLDEST)
+        if oldest is None:  # nothing waits, or what waits first is empty and would hide the age of what comes after it
+            await connection.execute(_FORGET_EMPTY)
         self.oldest_seconds = max(0.0, time.time() - oldest.timestamp()) if oldest else 0.0
         telemetry.OUTBOX_AGE.labels(self.service).set(self.oldest_seconds)
 

@@ -312,6 +312,18 @@ class TestRelay:
         await kafka.restart()
         await eventually(lambda: relay.oldest_seconds == 0, describe="nothing waits", within=15)
 
+    async def test_lets_go_of_a_mark_whose_fact_an_erasure_took(
+        self, database: Database, rows: Rows, kafka: Kafka, parts: Callable[..., Parts]
+    ) -> None:
+        await rows.all("INSERT INTO unpublished VALUES (0)")
+        await execute(SPEC, database, save(), actor=ADMIN)
+        await rows.all("UPDATE outbox SET recorded_at = now() - interval '1 hour'")
+        await kafka.kill()
+        relay = parts().run_relay()
+        await eventually(lambda: 3599 < relay.oldest_seconds < 3700, describe="the age of what really waits is told")
+        await kafka.restart()
+        await everything_published(rows)
+
     async def test_sends_a_sign_of_life_to_every_partition_that_no_consumer_takes_for_a_fact(
         self, database: Database, rows: Rows, kafka: Kafka, parts: Callable[..., Parts]
     ) -> None:
