@@ -179,7 +179,7 @@ def _others(
 ) -> tuple[Phrase, ...]:
     """Everybody else who needs the topic, by the first thing that keeps them out, as numbers of people."""
     offer = int(circles.offer[group.option])
-    elsewhere = {person for other in plan for person in other.members if other is not group}
+    elsewhere = {person for other in plan for person in other.members}
     members = list(group.members)
     joint = people.free[members].all(axis=0)
     count: Counter[str] = Counter()
