@@ -70,13 +70,19 @@ class TestCommand:
 
     @pytest.mark.parametrize(
         "other",
-        [OTHER_ADMIN, replace(ADMIN, subject="somebody else"), replace(ADMIN, person_id=UUID(int=9))],
+        [OTHER_ADMIN, replace(ADMIN, subject="somebody else"), replace(ADMIN, subject="", person_id=UUID(int=9))],
         ids=["organization", "subject", "person"],
     )
     async def test_id_from_another_actor_is_a_conflict(self, other: Actor, client: Client) -> None:
         command = save("Ann")
         await client.send(command)
         assert problem(await client.send(command, actor=other))["code"] == "CommandIdReused"
+
+    async def test_is_the_same_although_its_subject_has_become_or_is_no_longer_a_person(self, client: Client) -> None:
+        """Whoever erases themselves and hears no answer asks again; by then nobody has their subject any more."""
+        command, person = save("Ann"), replace(ADMIN, person_id=UUID(int=9))
+        first, again = await client.send(command, actor=person), await client.send(command)
+        assert decode_recorded(first.content) == decode_recorded(again.content)
 
     async def test_that_was_refused_may_be_tried_again(self, client: Client, rows: Rows) -> None:
         command = save("full")
