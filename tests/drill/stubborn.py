@@ -86,7 +86,8 @@ class StubbornClient(Client):
         code = answer.code if isinstance(answer, Refused) else ""
         self.journal.answers.append(Answered(command_id, mutation, not refused, code, time.time(), tries))
         del self.journal.unfinished[command_id]
-        return answer
+        # Done, and not to be seen: by this viewer, or not yet, because somebody else's same wish is still on its way to the read model.
+        return {} if code == _DONE_UNSEEN else answer
 
 
 @dataclass
