@@ -348,6 +348,19 @@ class TestErasing:
         viewer = await house.client.ask("{ viewer { roles } }", house.person("ada"))
         assert viewer["viewer"]["roles"] == []
 
+    @pytest.mark.parametrize("named", [True, False], ids=["named", "the viewer"])
+    async def test_of_oneself_may_be_asked_for_again(self, house: House, named: bool) -> None:
+        """Whoever hears no answer asks again with the same command id, and is nobody's person by then."""
+        saved = await house.onboard("ada")
+        given = {"commandId": str(uuid4())} | ({"personId": saved["id"]} if named else {})
+        answers = [
+            await house.do(
+                "erasePerson", "ErasePerson", "... on PersonErased { personId }", house.person("ada"), **given
+            )
+            for _ in range(2)
+        ]
+        assert answers == [{"__typename": "PersonErased", "personId": saved["id"]}] * 2
+
 
 class TestOwnData:
     async def test_is_given_to_the_person(self, house: House) -> None:

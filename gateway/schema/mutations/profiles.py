@@ -10,6 +10,7 @@ from uuid import UUID, uuid5
 import strawberry
 
 from contracts import profiles as contract
+from contracts.base import Actor
 from contracts.errors import Problem
 from contracts.profiles import Cefr, Criticism, NeedKind, ProposedField, Purpose, Setting
 from gateway.policy import OrganizationSight, Tier
@@ -229,6 +230,13 @@ async def _read_import(done: Done[contract.ImportPeople]) -> results.PeopleImpor
     return results.PeopleImported(report=imports.import_report(report))
 
 
+def _own_id(viewer: Actor) -> UUID | None:
+    """The viewer's person, also when there is none any more: an erasure that is asked for again must mean the same."""
+    if viewer.organization_id is None:
+        return None
+    return viewer.person_id or contract.person_id_of(viewer.organization_id, subject=viewer.subject)
+
+
 async def _erased(done: Done[contract.ErasePerson]) -> results.PersonErased:
     return results.PersonErased(person_id=strawberry.ID(str(done.command.person_id)))
 
@@ -308,7 +316,7 @@ class ProfilesMutations:
         try:
             command_id = carrying.command_id_of(given)
             person_id = carrying.id_of(
-                given.person_id, path="personId", otherwise=info.context.viewer.person_id or command_id
+                given.person_id, path="personId", otherwise=_own_id(info.context.viewer) or command_id
             )
         except InputIsWrong as wrong:
             return refused(wrong)
