@@ -6,9 +6,13 @@ import os
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TypeVar, overload
+from typing import Any, TypeVar, overload
 
+import sqlalchemy as sa
 from kafka import KafkaConsumer, TopicPartition
+
+from chassis.database import Database
+from contracts.base import SYSTEM
 
 Seen = TypeVar("Seen")
 
@@ -134,3 +138,14 @@ class Topics:
             auto_offset_reset="earliest",
             fetch_max_wait_ms=50,
         )
+
+
+async def held_up(task: asyncio.Task[Any], database: Database) -> None:
+    """Until the task waits for what somebody else holds (see ``chassis.holding``), or is done without."""
+    held = sa.text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+
+    async def waits() -> bool:
+        async with database.begin(SYSTEM) as tx:
+            return task.done() or bool(await tx.connection.scalar(held))
+
+    await eventually(waits, describe="it waits for what is held, or is done")

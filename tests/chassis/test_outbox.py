@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from chassis import outbox
 from chassis.database import Database
-from chassis.outbox import RELAY_LOCK
+from chassis.outbox import RELAY_LOCK, Relay
 from chassis.service import Tick, execute, tick
 from contracts.base import SYSTEM, facts
 from contracts.profiles import TOPIC, ProfileUpdated
@@ -301,14 +301,19 @@ class TestRelay:
         await asyncio.wait_for(part.tasks[0], 5)
         assert await unpublished(rows) == 0
 
-    async def test_says_how_old_the_oldest_unpublished_fact_is(
-        self, database: Database, rows: Rows, kafka: Kafka, parts: Callable[..., Parts]
-    ) -> None:
+    async def _an_hour_behind(self, database: Database, rows: Rows, kafka: Kafka, parts: Callable[..., Parts]) -> Relay:
+        """A relay that says that a fact has waited for an hour; the broker is away."""
         await execute(SPEC, database, save(), actor=ADMIN)
         await rows.all("UPDATE outbox SET recorded_at = now() - interval '1 hour'")
         await kafka.kill()
         relay = parts().run_relay()
-        await eventually(lambda: 3599 < relay.oldest_seconds < 3700, describe="an hour")
+        await eventually(lambda: 3599 < relay.oldest_seconds < 3700, describe="the age of what really waits is told")
+        return relay
+
+    async def test_says_how_old_the_oldest_unpublished_fact_is(
+        self, database: Database, rows: Rows, kafka: Kafka, parts: Callable[..., Parts]
+    ) -> None:
+        relay = await self._an_hour_behind(database, rows, kafka, parts)
         await kafka.restart()
         await eventually(lambda: relay.oldest_seconds == 0, describe="nothing waits", within=15)
 
@@ -316,11 +321,7 @@ class TestRelay:
         self, database: Database, rows: Rows, kafka: Kafka, parts: Callable[..., Parts]
     ) -> None:
         await rows.all("INSERT INTO unpublished VALUES (0)")
-        await execute(SPEC, database, save(), actor=ADMIN)
-        await rows.all("UPDATE outbox SET recorded_at = now() - interval '1 hour'")
-        await kafka.kill()
-        relay = parts().run_relay()
-        await eventually(lambda: 3599 < relay.oldest_seconds < 3700, describe="the age of what really waits is told")
+        await self._an_hour_behind(database, rows, kafka, parts)
         await kafka.restart()
         await everything_published(rows)
 

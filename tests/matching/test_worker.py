@@ -57,7 +57,7 @@ from services.matching.jobs.frames import LIGHT, Line, Meaning, Order
 from services.matching.jobs.runs import MOST_ATTEMPTS, Pace, run_match_runs, take_one
 from tests.matching.engine_people import by_first_word, near_from
 from tests.matching.world import START, World, facts_of, workplace
-from tests.probes import eventually
+from tests.probes import eventually, held_up
 
 SUSHI, CLUSTERS = "Rolling sushi", "Running Kubernetes"
 WANT_SUSHI, WANT_CLUSTERS = "I want to make sushi", "How do we use Kubernetes"
@@ -352,12 +352,7 @@ class TestErasure:
             await store.forget_person(tx, people[0], version=9)
             # While that is not committed, the person's words are still there for everybody else.
             freezing = asyncio.create_task(jobs._order(running, claimed, meaning=MEANING))
-
-            async def waits() -> bool:
-                held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
-                return freezing.done() or await world.count(held) > 0
-
-            await eventually(waits, describe="whoever freezes waits for the erasure, or is done")
+            await held_up(freezing, world.database)
         await freezing
         everybody = "SELECT count(*) FROM run_snapshot"
         of_the_gone = f"{everybody} WHERE '{people[0]}' = ANY (people)"

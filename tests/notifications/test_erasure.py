@@ -15,7 +15,7 @@ from services.notifications.store import metadata
 from tests.notifications.builders import World
 from tests.notifications.conftest import Service
 from tests.notifications.occasions import whole_story
-from tests.probes import eventually
+from tests.probes import held_up
 
 
 class TestErasure:
@@ -80,12 +80,7 @@ class TestErasure:
             # While that is not committed, her name is still there for everybody else, and somebody is to be told of her.
             await react(app.spec, service.database, [world.pair()])
             writing = asyncio.create_task(service.write())
-
-            async def waits() -> bool:
-                held = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
-                return writing.done() or bool(await service.rows(held))
-
-            await eventually(waits, describe="whoever finds the words waits for the erasure, or is done")
+            await held_up(writing, service.database)
         await writing
         assert [
             row for row in await service.rows("SELECT title || body AS all FROM message") if "Canary" in row.all
