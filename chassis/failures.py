@@ -6,6 +6,7 @@ import time
 from collections import deque
 from dataclasses import dataclass, field
 
+import asyncpg
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, TimeoutError as PoolTimeout
 
 _BREAK_AFTER = 20  # permanent failures in a row
@@ -35,6 +36,9 @@ def is_away(error: BaseException) -> bool:
             or state == "25006"
             or (isinstance(cause, InterfaceError | OperationalError) and not state)
         )
+    # The driver lost its way: the connection ended between two steps of something that it does for itself. A new one knows the way.
+    if type(cause) is asyncpg.InternalClientError:
+        return True
     # What a handler raises may be a trouble of its own: then trying again meets a database that is there (see is_transient).
     return not isinstance(error, HandlerFailed) and _is_network(cause)
 

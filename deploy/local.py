@@ -207,7 +207,9 @@ async def _bring_broker_back(running: Platform, infrastructure: Embedded, say: C
             await asyncio.to_thread(again, infrastructure, running.secrets, say)
     except BaseException as error:
         infrastructure.broker.kill()  # half of this is worse than nothing: newer facts would go out before older ones
-        if isinstance(error, OSError | TimeoutError | asyncpg.PostgresError | asyncpg.InterfaceError):
+        if isinstance(
+            error, OSError | TimeoutError | asyncpg.PostgresError | asyncpg.InterfaceError | asyncpg.InternalClientError
+        ):
             raise PlatformFailed(f"the broker is not back, because the database does not answer: {error!r}") from error
         raise
 

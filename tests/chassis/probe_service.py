@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
+import asyncpg
 import sqlalchemy as sa
 
 from chassis import telemetry
@@ -59,6 +60,8 @@ async def behave(word: str, tx: Transaction) -> None:
             raise ValueError("this fact is poison")
         case "unreachable":
             raise ConnectionRefusedError("something that is not the database")
+        case "torn":  # what asyncpg raises when the server ends while it looks up types
+            raise asyncpg.InternalClientError("cannot switch to state 11; another operation (2) is in progress")
         case "flaky":  # fails once per process, as a deadlock would
             if word not in _FLAKED:
                 _FLAKED.add(word)

@@ -100,6 +100,11 @@ class TestPermanentFailure:
         await inbox.take(story((BAD, "unreachable")))  # the handler itself meets a refused connection, again and again
         assert await parked(rows) == [(0, "greet")]
 
+    async def test_is_not_for_what_a_driver_lost_with_its_connection(self, inbox: Inbox, rows: Rows) -> None:
+        with pytest.raises(Postponed, match="the database is away"):
+            await inbox.take(story((BAD, "torn"), (GOOD, "b")))
+        assert await parked(rows) == []
+
 
 class TestRedrive:
     async def test_restores_the_order(self, inbox: Inbox, rows: Rows) -> None:

@@ -12,7 +12,6 @@ from random import Random
 from typing import Any
 from uuid import UUID
 
-import asyncpg
 import httpx
 from rich.console import Console
 
@@ -20,7 +19,7 @@ from deploy.contracts import specs
 from tests.drill import meddling
 from tests.drill.erasing import take_notes
 from tests.drill.guests import come_and_go
-from tests.drill.ledger import Books, collect, count_facts
+from tests.drill.ledger import AWAY, Books, collect, count_facts
 from tests.drill.load import chat, live, settle_in, small_partners
 from tests.drill.oracle import Fault as Wrong, Finding, Ledger, counts, judge
 from tests.drill.plan import DEPLOYABLES, KILLS, Burst, Fault, Kind, plan
@@ -34,7 +33,6 @@ _STOP_WITHIN = 240.0
 _STRIKE_AGAIN_WITHIN = 30.0
 _SHOWN = 20
 _HTTP_PATIENCE = 10.0
-_AWAY = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,7 +168,7 @@ class Drill:
                 return await self._strike_once(stage, fault)
             except meddling.Meddled as away:
                 return str(away)
-            except _AWAY as error:
+            except AWAY as error:
                 if time.monotonic() > deadline:
                     return f"{fault.kind} was left out: {error!r}"
                 await asyncio.sleep(0.3)
@@ -258,7 +256,7 @@ class Drill:
             try:
                 async with asyncio.timeout(_STRIKE_AGAIN_WITHIN):
                     await do()
-            except (*_AWAY, httpx.HTTPError):
+            except (*AWAY, httpx.HTTPError):
                 if time.monotonic() > deadline:
                     raise
                 await asyncio.sleep(0.3)
@@ -305,7 +303,7 @@ class Drill:
         deadline = time.monotonic() + 60
         still, last = 0, -1
         while still < 4 and time.monotonic() < deadline:
-            with suppress(*_AWAY):
+            with suppress(*AWAY):
                 async with self.books.open("notifications") as connection:
                     busy = await connection.fetchval(
                         "SELECT count(*) FROM mail WHERE state IN ('claimed', 'sending', 'taken')"

@@ -9,14 +9,12 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-import asyncpg
 import httpx
 
-from tests.drill.ledger import Books
+from tests.drill.ledger import AWAY, Books
 from tests.drill.plan import OWNERS
 
 _EVERY = 0.1
-_AWAY = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError)
 _UNCONFIRMED = """
 SELECT wanted.fact_id FROM unnest($1::uuid[]) AS wanted (fact_id)
 WHERE NOT EXISTS (SELECT FROM inbox WHERE inbox.fact_id = wanted.fact_id AND inbox.generation = 0)
@@ -44,7 +42,7 @@ class Watch:
                 try:
                     marks = marks or await self._marks()
                     missing = await self._not_ready(http) or await self._not_arrived(marks)
-                except _AWAY as error:
+                except AWAY as error:
                     missing = f"a database does not answer: {error!r}"
                 seconds = time.monotonic() - started
                 if not missing or seconds > within:
