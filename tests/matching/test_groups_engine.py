@@ -51,7 +51,9 @@ def gathering(dice: Dice, *, most: int) -> Snapshot:
         somebody(
             f"p{number}",
             offers=[f"{topic} {dice.upto(1)}" for topic in dice.shuffled(("sushi", "chess"))[: dice.one((1, 2, 1, 0))]],
-            needs=[f"{topic} {dice.upto(2)}" for topic in dice.shuffled(("sushi", "chess"))[: dice.one((1, 2, 2, 1, 2, 0))]],
+            needs=[
+                f"{topic} {dice.upto(2)}" for topic in dice.shuffled(("sushi", "chess"))[: dice.one((1, 2, 2, 1, 2, 0))]
+            ],
             organization=dice.one(("red", "blue", "green", "black", "white", "pink")),
             role=dice.one(("both",) * 6 + ("gives", "receives")),
             languages={dice.one(("en",) * 9 + ("es",)): dice.between(2, 6), dice.one(("pl", "de")): dice.between(1, 6)},

@@ -101,7 +101,9 @@ def with_more(
     held[place[head[used]] + np.arange(len(used)) - np.repeat(np.cumsum(degree) - degree, degree)] = used
     left, right = fraction.left.copy(), fraction.right.copy()
     first = np.searchsorted(arcs.tail[order], np.arange(size + 1))
-    reroute(first, arcs.tail[order], head, arcs.cost[order], arcs.room[order], carried, place, held, degree, left, right)
+    reroute(
+        first, arcs.tail[order], head, arcs.cost[order], arcs.room[order], carried, place, held, degree, left, right
+    )
     flow[order] = carried
     return _fraction(edges, flow, left, right, places=places)
 

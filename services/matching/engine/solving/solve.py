@@ -2,6 +2,8 @@
 
 1. *Prices.* A fractional plan on few couples (`flow`) gives prices; ALL possible pairs are looked at with them, and those worth
    more than their prices join. Couples are never dropped. The bound is valid at any time, and over every pair (`certificate`).
+   In large cohorts the first prices come cheaper (`descent`), later flows are the last one mended (`flow.with_more`), and pairs are looked
+   at again only where prices fell (`repricing`).
 2. *Plan.* Halves become whole (`rounding`), alternating paths better the plan (`plan`).
 3. *Nobody left out.* A search over all possible pairs leaves the fewest people alone and proves it (`cover`).
 4. *Finish.* For small cohorts an integer program over what the prices leave possible makes the plan exact (`finish`).
@@ -21,10 +23,9 @@ from numpy.typing import NDArray
 from services.matching.engine.solving.certificate import Certificate, ceiling, least_alone, most_value, no_barrier
 from services.matching.engine.solving.couples import Revalued, degrees, joined, none, replaced, some, without
 from services.matching.engine.solving.cover import cover
-from services.matching.engine.solving.finish import finish
 from services.matching.engine.solving.descent import descended
+from services.matching.engine.solving.finish import finish
 from services.matching.engine.solving.flow import FREE, LARGE, Fraction, fractional, with_more
-from services.matching.engine.solving.repricing import Repricing
 from services.matching.engine.solving.pairs import (
     LARGEST,
     NEVER,
@@ -35,6 +36,7 @@ from services.matching.engine.solving.pairs import (
     ValuesRefused,
 )
 from services.matching.engine.solving.plan import better, greedy, unmatched_of, worth
+from services.matching.engine.solving.repricing import Repricing
 from services.matching.engine.solving.rounding import whole_couples
 from services.matching.engine.solving.solution import CANCELLED, GAP, OPTIMAL, TIME, Best, Solution
 
@@ -49,7 +51,10 @@ MOST_COLUMNS = 60_000
 FEW_COLUMNS = 30_000  # above
 ROUNDS = 100
 NEAR = 50_000  # millionths: from known prices, couples begin with those that fall short of them by no more than this
-SWEEPS, DESCENTS = 20, 2  # over the prices of everybody, and how often all pairs are held against them, before the first flow
+SWEEPS, DESCENTS = (
+    20,
+    2,
+)  # over the prices of everybody, and how often all pairs are held against them, before the first flow
 FRESH = 10  # a flow is mended when fewer couples join than one for so many people
 MOST_PLACES = 1_000
 
@@ -173,7 +178,8 @@ class _Run:
         self._penalty = 4 * (1 + int(np.abs(self._edges.w).max(initial=0)))
         self._proofs = [(self._y, nothing, excess)]  # prices, penalties, what all pairs exceed them by
         self._repricing: Repricing | None = None
-        self._first = start is None and len(places) >= LARGE
+        self._reprices = len(places) >= LARGE
+        self._descends = start is None and len(places) >= LARGE
 
     def go(self, *, exact: bool, target: int) -> None:
         """Until the gap is small enough, nothing is left to try, or time is over."""
@@ -235,17 +241,13 @@ class _Run:
         Returns how many halves of people who wait the last fraction leaves alone."""
         fraction: Fraction | None = None
         columns, short = self._edges, 0
-        if self._first:
+        if self._descends:
             self._descend(alone)
         for count in range(self._rounds):
             if self._halt():
                 break
             before, columns = columns, self._edges
-            of = {"places": self.places, "waiting": alone > 0, "alone": alone}
-            if fraction is None or len(self.places) < LARGE or (len(columns) - len(before)) * FRESH > len(self.places):
-                fraction = fractional(columns, guess=np.where(self.places > 0, self._y, 0), **of)
-            else:
-                fraction = with_more(fraction, before, columns, **of)
+            fraction = self._fraction(alone, fraction, before=before)
             self._y = fraction.y
             priced = self._priced()
             self._prove(alone, priced)
@@ -263,9 +265,17 @@ class _Run:
             self._adopt(some(columns, whole_couples(columns, fraction.halves, alone=alone)))
         return short
 
+    def _fraction(self, alone: Millionths, last: Fraction | None, *, before: Edges) -> Fraction:
+        """The best fractional plan with the couples as they are; ``last``: the one with those ``before``."""
+        few = (len(self._edges) - len(before)) * FRESH <= len(self.places)
+        if last is not None and few and len(self.places) >= LARGE:
+            return with_more(last, before, self._edges, places=self.places, waiting=alone > 0, alone=alone)
+        guess = np.where(self.places > 0, self._y, 0)
+        return fractional(self._edges, places=self.places, waiting=alone > 0, alone=alone, guess=guess)
+
     def _descend(self, alone: Millionths) -> None:
         """Prices near to those of a flow, and couples that exceed them, before the first flow: it would only find the same."""
-        self._first = False
+        self._descends = False
         for _ in range(DESCENTS):
             if self._halt():
                 break
@@ -280,16 +290,15 @@ class _Run:
 
     def _priced(self) -> Priced:
         """ALL pairs at the prices as they are."""
-        if len(self.places) < LARGE:
-            return self.pairs.price(self._y, each=JOIN)
-        priced = None if self._repricing is None else self._repricing.price(self._y)
-        if priced is None:
-            self._repricing = Repricing(self.pairs, self._y, within=NEAR // 2)
-            priced = self._repricing.price(self._y)
-        if priced is None:  # too many people have too many pairs near their prices
-            self._repricing = None
-            priced = self.pairs.price(self._y, each=JOIN)
-        return priced
+        if self._reprices:
+            known = None if self._repricing is None else self._repricing.price(self._y)
+            if known is None:
+                self._repricing = Repricing(self.pairs, self._y, within=NEAR // 2)
+                known = self._repricing.price(self._y)
+            if known is not None:
+                return known
+            self._repricing, self._reprices = None, False  # too many people have too many pairs near their prices
+        return self.pairs.price(self._y, each=JOIN)
 
     def _adopt(self, couples: Edges) -> None:
         """Keep these couples if they beat the plan, and better what is not yet at its bound."""
