@@ -76,7 +76,8 @@ class IndexedPairs:
         """See `Pairs`."""
         y = np.ascontiguousarray(y, dtype=np.int64)
         excess, (one, other, over) = self._sweep(y, each=each, pricing=True)
-        return Priced(excess=excess, worst=edges_of(one, other, over + y[one] + y[other]))
+        more = np.bincount(one, minlength=self.size) >= each
+        return Priced(excess=excess, worst=edges_of(one, other, over + y[one] + y[other]), more=more)
 
     def value(self, u: Numbers, v: Numbers) -> Millionths:
         """See `Pairs`."""

@@ -66,4 +66,5 @@ class RowPairs:
             worst=edges_of(
                 np.concatenate([nothing, *one]), np.concatenate([nothing, *other]), np.concatenate([nothing, *worth])
             ),
+            more=np.array([len(best) >= each for best in one], np.bool_),
         )

@@ -43,7 +43,7 @@ class Part:
         everybody = np.full(self._pairs.size, DEAREST, np.int64)
         everybody[self._people] = y
         priced = self._pairs.price(everybody, each=each)
-        return Priced(excess=priced.excess, worst=self._mine(priced.worst))
+        return Priced(excess=priced.excess, worst=self._mine(priced.worst), more=priced.more[self._people])
 
     def value(self, u: Numbers, v: Numbers) -> Millionths:
         """See `Pairs`."""

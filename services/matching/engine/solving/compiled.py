@@ -23,6 +23,8 @@ def kept(function: F, **options: Any) -> F:
 
 
 correct_labels = kept(kernels.correct_labels)
+descend = kept(kernels.descend)
+reroute = kept(kernels.reroute)
 lengthen = kept(kernels.lengthen)
 colour = kept(kernels.colour)
 
@@ -31,5 +33,7 @@ def warm() -> None:
     """Compile them for the arrays that the solver gives them, for whoever builds an image."""
     one, two = np.zeros(1, np.int64), np.zeros(2, np.int64)
     correct_labels(two, one, one, one)
+    descend(two, one, one, one, one, one.copy(), 1)
+    reroute(two, one, one, one, one, one.copy(), two, one.copy(), one.copy(), one.copy(), one.copy())
     lengthen(two, one, one, one, one, one, two, one, one.copy(), np.zeros(1, np.bool_), 1)
     colour(one, one, one[:0], np.full((1, 1), kernels.NONE, np.int64), one.copy())

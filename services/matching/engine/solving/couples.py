@@ -90,6 +90,7 @@ class Revalued:
         return Priced(
             excess=priced.excess - sum(was.tolist()) + sum(is_.tolist()),
             worst=joined(some(self._changed, is_ > 0), without(priced.worst, self._changed)),
+            more=priced.more,
         )
 
     def value(self, u: Numbers, v: Numbers) -> Millionths:
@@ -138,7 +139,7 @@ class AtLeast:
         worst = priced.worst
         cheap = worst.w < self._least
         over = (worst.w - y[worst.u] - y[worst.v])[cheap]
-        return Priced(excess=priced.excess - sum(over.tolist()), worst=some(worst, ~cheap))
+        return Priced(excess=priced.excess - sum(over.tolist()), worst=some(worst, ~cheap), more=priced.more)
 
     def value(self, u: Numbers, v: Numbers) -> Millionths:
         """See `Pairs`."""

@@ -5,7 +5,8 @@ a person leaves open flows from L_v to R_v: all but one place free of charge, th
 The flow is integral; half of what both arcs of a couple carry is an optimal fractional b-matching (0, ½ or 1 of each couple;
 Balinski 1965), and the node potentials, halved, are its prices.
 
-OR-tools computes the flow and hides its potentials: they are the shortest distances in the residual network.
+OR-tools computes the flow and hides its potentials: they are the shortest distances in the residual network. When a few couples
+join later, most of that flow stays as it is, and only what they change is mended (`kernels.reroute`).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from ortools.graph.python import min_cost_flow
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from services.matching.engine.solving.couples import keys
 from services.matching.engine.solving.pairs import DEAREST, Edges, Millionths
 
 LARGE = 2_000  # from here on compiled code pays for its loading
@@ -26,29 +28,92 @@ FREE = DEAREST  # the price of somebody without places: whoever wants them must 
 
 @dataclass(frozen=True, slots=True)
 class Fraction:
-    """``halves``: int8[m], 0, 1 or 2 halves of every couple. ``y``: int64[n], prices in whole millionths."""
+    """``halves``: int8[m], 0, 1 or 2 halves of every couple. ``y``: int64[n], prices in whole millionths.
+
+    ``flow``: int64[2m + 2n], of the arcs in the order of ``_Arcs``, and the potentials of both sides (int64[n] each)."""
 
     halves: NDArray[np.int8]
     y: Millionths
+    flow: NDArray[np.int64]
+    left: Millionths
+    right: Millionths
+
+
+@dataclass(frozen=True, slots=True)
+class _Arcs:
+    """The double cover: L_u → R_v of every couple, then L_v → R_u, then everybody's two from L to R, free of charge and at a penalty."""
+
+    tail: Millionths
+    head: Millionths  # people, as tails are
+    room: Millionths
+    cost: Millionths
+
+
+def _arcs(edges: Edges, *, places: Millionths, waiting: NDArray[np.bool_], alone: Millionths) -> _Arcs:
+    u, v, person = edges.u.astype(np.int64), edges.v.astype(np.int64), np.arange(len(places))
+    last = np.where(waiting, np.minimum(places, 1), 0)
+    return _Arcs(
+        tail=np.concatenate([u, v, person, person]),
+        head=np.concatenate([v, u, person, person]),
+        room=np.concatenate([np.ones(2 * len(edges), np.int64), places - last, last]),
+        cost=np.concatenate([-edges.w, -edges.w, np.zeros(len(places), np.int64), 2 * alone]),
+    )
 
 
 def fractional(
     edges: Edges, *, places: Millionths, waiting: NDArray[np.bool_], alone: Millionths, guess: Millionths
 ) -> Fraction:
     """The best fractional plan with these couples alone. ``guess``: prices to begin the search for prices at."""
-    size, m = len(places), len(edges)
-    u, v, w = edges.u.astype(np.int64), edges.v.astype(np.int64), edges.w
-    person = np.arange(size)
-    last = np.where(waiting, np.minimum(places, 1), 0)
-    tail = np.concatenate([u, v, person, person])
-    head = np.concatenate([v, u, person, person]) + size
-    room = np.concatenate([np.ones(2 * m, np.int64), places - last, last])
-    cost = np.concatenate([-w, -w, np.zeros(size, np.int64), 2 * alone])
-    flow = _flow(tail, head, room, cost, supply=np.concatenate([places, -places]))
-    distance = _distances(tail, head, cost, open_=flow < room, used=flow > 0, start=np.concatenate([guess, -guess]))
-    doubled = distance[:size] - distance[size:]
-    doubled[places == 0] = 2 * FREE
-    return Fraction((flow[:m] + flow[m : 2 * m]).astype(np.int8), _whole(doubled, edges))
+    arcs = _arcs(edges, places=places, waiting=waiting, alone=alone)
+    size, head = len(places), arcs.head + len(places)
+    flow = _flow(arcs.tail, head, arcs.room, arcs.cost, supply=np.concatenate([places, -places]))
+    distance = _distances(
+        arcs.tail, head, arcs.cost, open_=flow < arcs.room, used=flow > 0, start=np.concatenate([guess, -guess])
+    )
+    return _fraction(edges, flow, distance[:size], distance[size:], places=places)
+
+
+def with_more(
+    fraction: Fraction,
+    before: Edges,
+    edges: Edges,
+    *,
+    places: Millionths,
+    waiting: NDArray[np.bool_],
+    alone: Millionths,
+) -> Fraction:
+    """The best fractional plan with ``edges``, from the best one with ``before``, which are among them; all else must be as it was."""
+    from services.matching.engine.solving.compiled import reroute
+
+    size, m, old = len(places), len(edges), len(before)
+    arcs = _arcs(edges, places=places, waiting=waiting, alone=alone)
+    flow = np.zeros(2 * (m + size), np.int64)
+    at = np.searchsorted(keys(edges), keys(before))
+    flow[at], flow[at + m], flow[2 * m :] = fraction.flow[:old], fraction.flow[old : 2 * old], fraction.flow[2 * old :]
+    # Everybody's arcs together; back at the end.
+    order = np.argsort(arcs.tail, kind="stable")
+    head, carried = arcs.head[order], flow[order]
+    place = np.concatenate([[0], np.cumsum(places)])
+    used = np.flatnonzero(carried)
+    used = used[np.argsort(head[used], kind="stable")]
+    degree = np.bincount(head[used], minlength=size).astype(np.int64)
+    held = np.zeros(int(place[-1]) + 1, np.int64)
+    held[place[head[used]] + np.arange(len(used)) - np.repeat(np.cumsum(degree) - degree, degree)] = used
+    left, right = fraction.left.copy(), fraction.right.copy()
+    first = np.searchsorted(arcs.tail[order], np.arange(size + 1))
+    reroute(
+        first, arcs.tail[order], head, arcs.cost[order], arcs.room[order], carried, place, held, degree, left, right
+    )
+    flow[order] = carried
+    return _fraction(edges, flow, left, right, places=places)
+
+
+def _fraction(
+    edges: Edges, flow: NDArray[np.int64], left: Millionths, right: Millionths, *, places: Millionths
+) -> Fraction:
+    m = len(edges)
+    doubled = np.where(places > 0, left - right, 2 * FREE)
+    return Fraction((flow[:m] + flow[m : 2 * m]).astype(np.int8), _whole(doubled, edges), flow, left, right)
 
 
 def _flow(

@@ -38,6 +38,153 @@ def correct_labels(first: Millionths, sink: Millionths, length: Millionths, star
     return distance
 
 
+def descend(
+    first: Millionths,
+    other: Millionths,
+    w: Millionths,
+    places: Millionths,
+    alone: Millionths,
+    y: Millionths,
+    sweeps: int,
+) -> None:
+    """Move the prices ``y`` of one person after the other to where exactly as many couples are worth more as they have places: half-way
+    between the last that is and the first that is not. ``other[first[p]:first[p + 1]]``: the partners of person p; a place that stays
+    open is worth 0, the last of somebody who waits ``−alone``."""
+    most = 0
+    for room in places:
+        most = max(most, room)
+    best = np.zeros(most + 1, np.int64)
+    for _ in range(sweeps):
+        for person in range(len(y)):
+            room = places[person]
+            if room == 0:
+                continue
+            for place in range(room + 1):
+                best[place] = 0 if place < room - 1 else -alone[person]
+            for k in range(first[person], first[person + 1]):
+                left = w[k] - y[other[k]]
+                if left <= best[room]:
+                    continue
+                place = room
+                while place > 0 and best[place - 1] < left:
+                    best[place] = best[place - 1]
+                    place -= 1
+                best[place] = left
+            y[person] = (best[room - 1] + best[room]) // 2
+
+
+def reroute(
+    first: Millionths,
+    tail: Millionths,
+    head: Millionths,
+    cost: Millionths,
+    room: Millionths,
+    flow: Millionths,
+    place: Millionths,
+    held: Millionths,
+    degree: Millionths,
+    left: Millionths,
+    right: Millionths,
+) -> int:
+    """Mend a flow of least cost that new arcs, without flow, made dearer than it need be; how many units were sent anew.
+
+    The arcs of L_p are ``first[p]:first[p + 1]``, those that carry something to R_p ``held[place[p]:place[p] + degree[p]]``; ``left`` and
+    ``right`` are its potentials: ``cost + left[tail] − right[head]`` is not positive where something flows, and not negative where there
+    is room, but on the new arcs. There the potential of L_p rises until it is not, and what L_p sends at a loss thereby is taken back. Each
+    unit is then sent again the cheapest way (Dijkstra's algorithm on these reduced costs, from L_p to the nearest R that lacks one), and
+    the potentials of whatever was nearer are brought in line: after each unit the flow is again the cheapest of its size."""
+    size = len(left)
+    lacks_left, lacks_right = np.zeros(size, np.int64), np.zeros(size, np.int64)
+    for p in range(size):
+        least = left[p]
+        for k in range(first[p], first[p + 1]):
+            if flow[k] < room[k]:
+                least = max(least, right[head[k]] - cost[k])
+        if least == left[p]:
+            continue
+        left[p] = least
+        for k in range(first[p], first[p + 1]):
+            to = head[k]
+            if flow[k] > 0 and cost[k] + least - right[to] > 0:
+                lacks_left[p] += flow[k]
+                lacks_right[to] += flow[k]
+                flow[k] = 0
+                end = place[to] + degree[to] - 1
+                for slot in range(place[to], end):
+                    if held[slot] == k:
+                        held[slot] = held[end]
+                        break
+                degree[to] -= 1
+    # L_p is node p, R_p node size + p.
+    seen, done = np.full(2 * size, NONE), np.full(2 * size, NONE)
+    dist, by = np.zeros(2 * size, np.int64), np.zeros(2 * size, np.int64)
+    settled = np.empty(2 * size, np.int64)
+    sent = 0
+    for root in range(size):
+        while lacks_left[root] > 0:
+            heap = [(0, root)]
+            dist[root], seen[root] = 0, sent
+            count, goal = 0, NONE
+            while heap:
+                here, node = heapq.heappop(heap)
+                if done[node] == sent or here != dist[node]:
+                    continue
+                if node >= size and lacks_right[node - size] > 0:
+                    goal = node
+                    break
+                done[node] = sent
+                settled[count] = node
+                count += 1
+                if node < size:
+                    for k in range(first[node], first[node + 1]):
+                        if flow[k] == room[k]:
+                            continue
+                        there = here + cost[k] + left[node] - right[head[k]]
+                        to = size + head[k]
+                        if seen[to] != sent or there < dist[to]:
+                            seen[to], dist[to], by[to] = sent, there, k
+                            heapq.heappush(heap, (there, to))
+                else:
+                    for slot in range(place[node - size], place[node - size] + degree[node - size]):
+                        k = held[slot]
+                        to = tail[k]
+                        there = here - cost[k] - left[to] + right[node - size]
+                        if seen[to] != sent or there < dist[to]:
+                            seen[to], dist[to], by[to] = sent, there, k
+                            heapq.heappush(heap, (there, to))
+            for at in range(count):
+                node = settled[at]
+                nearer = dist[goal] - dist[node]
+                if node < size:
+                    left[node] -= nearer
+                else:
+                    right[node - size] -= nearer
+            sent += 1
+            lacks_left[root] -= 1
+            lacks_right[goal - size] -= 1
+            node = goal
+            while node != root:
+                k = by[node]
+                to = head[k]
+                if node >= size:
+                    if flow[k] == 0:
+                        held[place[to] + degree[to]] = k
+                        degree[to] += 1
+                    flow[k] += 1
+                    node = tail[k]
+                else:
+                    flow[k] -= 1
+                    if flow[k] == 0:
+                        end = place[to] + degree[to] - 1
+                        for slot in range(place[to], end):
+                            if held[slot] == k:
+                                held[slot] = held[end]
+                                break
+                        degree[to] -= 1
+                    node = size + to
+    return sent
+
+
 def lengthen(
     first: Millionths,
     column: Millionths,

@@ -44,10 +44,12 @@ class Edges:
 class Priced:
     """What prices leave open. ``excess``: the sum over ALL possible pairs of ``max(0, w − y_u − y_v)``, exact: sum each person's
     share in int64 and those in Python's integers. ``worst``: the violators (``w > y_u + y_v``), at most ``each`` of the largest
-    for each person (by violation, then the smaller partner), merged; ``w`` is their value."""
+    for each person (by violation, then the smaller partner), merged; ``w`` is their value. ``more``: bool[n], who has as many
+    as ``each`` or more, so that not all of theirs may be among them."""
 
     excess: int
     worst: Edges
+    more: NDArray[np.bool_]
 
 
 class Pairs(Protocol):
@@ -89,14 +91,15 @@ class DensePairs:
 
     def price(self, y: Millionths, *, each: int) -> Priced:
         """See `Pairs`."""
-        twice, found = 0, []
+        twice, found, more = 0, [], np.zeros(self.size, np.bool_)
         for start in range(0, self.size, ROWS_AT_ONCE):
             rows = self._value[start : start + ROWS_AT_ONCE]
             over = rows - y[start : start + ROWS_AT_ONCE, None] - y[None, :]
             over[(rows == NEVER) | (over < 0)] = 0
             twice += sum(over.sum(axis=1).tolist())
+            more[start : start + ROWS_AT_ONCE] = (over > 0).sum(axis=1) >= each
             found.append(_largest(over, start=start, each=each, least=1))
-        return Priced(excess=twice // 2, worst=self._edges(found))
+        return Priced(excess=twice // 2, worst=self._edges(found), more=more)
 
     def value(self, u: Numbers, v: Numbers) -> Millionths:
         """See `Pairs`."""

@@ -2,6 +2,8 @@
 
 1. *Prices.* A fractional plan on few couples (`flow`) gives prices; ALL possible pairs are looked at with them, and those worth
    more than their prices join. Couples are never dropped. The bound is valid at any time, and over every pair (`certificate`).
+   In large cohorts the first prices come cheaper (`descent`), later flows are the last one mended (`flow.with_more`), and pairs are looked
+   at again only where prices fell (`repricing`).
 2. *Plan.* Halves become whole (`rounding`), alternating paths better the plan (`plan`).
 3. *Nobody left out.* A search over all possible pairs leaves the fewest people alone and proves it (`cover`).
 4. *Finish.* For small cohorts an integer program over what the prices leave possible makes the plan exact (`finish`).
@@ -21,14 +23,25 @@ from numpy.typing import NDArray
 from services.matching.engine.solving.certificate import Certificate, ceiling, least_alone, most_value, no_barrier
 from services.matching.engine.solving.couples import Revalued, degrees, joined, none, replaced, some, without
 from services.matching.engine.solving.cover import cover
+from services.matching.engine.solving.descent import descended
 from services.matching.engine.solving.finish import finish
-from services.matching.engine.solving.flow import FREE, Fraction, fractional
-from services.matching.engine.solving.pairs import LARGEST, NEVER, Edges, Millionths, Pairs, ValuesRefused
+from services.matching.engine.solving.flow import FREE, LARGE, Fraction, fractional, with_more
+from services.matching.engine.solving.pairs import (
+    LARGEST,
+    NEVER,
+    Edges,
+    Millionths,
+    Pairs,
+    Priced,
+    ValuesRefused,
+)
 from services.matching.engine.solving.plan import better, greedy, unmatched_of, worth
+from services.matching.engine.solving.repricing import Repricing
 from services.matching.engine.solving.rounding import whole_couples
 from services.matching.engine.solving.solution import CANCELLED, GAP, OPTIMAL, TIME, Best, Solution
 
 FIRST = 8  # best partners of everybody to begin with
+FIRST_OF_MANY = 4  # of LARGE cohorts, whose first prices bring the others
 JOIN = 6  # of everybody's pairs worth more than their prices, how many join at a time
 TARGET = 10  # parts per million of the bound
 EXACT = 10_000
@@ -38,6 +51,11 @@ MOST_COLUMNS = 60_000
 FEW_COLUMNS = 30_000  # above
 ROUNDS = 100
 NEAR = 50_000  # millionths: from known prices, couples begin with those that fall short of them by no more than this
+SWEEPS, DESCENTS = (
+    20,
+    2,
+)  # over the prices of everybody, and how often all pairs are held against them, before the first flow
+FRESH = 10  # a flow is mended when fewer couples join than one for so many people
 MOST_PLACES = 1_000
 
 
@@ -142,7 +160,7 @@ class _Run:
         self._rounds = rounds
         nothing = np.zeros(len(places), np.int64)
         if start is None:
-            self._edges = self._within(pairs.strongest(each=FIRST))
+            self._edges = self._within(pairs.strongest(each=FIRST if len(places) < LARGE else FIRST_OF_MANY))
             # Half of everybody's best is a price that no pair exceeds: a bound before anything was solved.
             best = np.full(len(places), -LARGEST, np.int64)
             np.maximum.at(best, self._edges.u, self._edges.w)
@@ -159,6 +177,9 @@ class _Run:
         # More than swapping a few partners can gain.
         self._penalty = 4 * (1 + int(np.abs(self._edges.w).max(initial=0)))
         self._proofs = [(self._y, nothing, excess)]  # prices, penalties, what all pairs exceed them by
+        self._repricing: Repricing | None = None
+        self._reprices = len(places) >= LARGE
+        self._descends = start is None and len(places) >= LARGE
 
     def go(self, *, exact: bool, target: int) -> None:
         """Until the gap is small enough, nothing is left to try, or time is over."""
@@ -218,17 +239,18 @@ class _Run:
     def _price(self, alone: Millionths, *, target: int) -> int:
         """Fractional plans until no pair is worth more than its prices, or the fraction is near enough to its bound; then a plan.
         Returns how many halves of people who wait the last fraction leaves alone."""
-        fraction, columns, short = None, self._edges, 0
+        fraction: Fraction | None = None
+        columns, short = self._edges, 0
+        if self._descends:
+            self._descend(alone)
         for count in range(self._rounds):
             if self._halt():
                 break
-            columns = self._edges
-            guess = np.where(self.places > 0, self._y, 0)
-            fraction = fractional(columns, places=self.places, waiting=alone > 0, alone=alone, guess=guess)
+            before, columns = columns, self._edges
+            fraction = self._fraction(alone, fraction, before=before)
             self._y = fraction.y
-            priced = self.pairs.price(self._y, each=JOIN)
-            self._proofs.append((self._y, alone, priced.excess))
-            self._proofs = sorted(self._proofs, key=lambda proof: self.bound(self._certificate(*proof)))[:2]
+            priced = self._priced()
+            self._prove(alone, priced)
             self.on_progress("prices", 0.8 * (1 - 0.7 ** (count + 1)))
             self.on_best()
             fresh = without(self._within(priced.worst), columns)
@@ -242,6 +264,41 @@ class _Run:
             self.on_progress("plan", 0.8)
             self._adopt(some(columns, whole_couples(columns, fraction.halves, alone=alone)))
         return short
+
+    def _fraction(self, alone: Millionths, last: Fraction | None, *, before: Edges) -> Fraction:
+        """The best fractional plan with the couples as they are; ``last``: the one with those ``before``."""
+        few = (len(self._edges) - len(before)) * FRESH <= len(self.places)
+        if last is not None and few and len(self.places) >= LARGE:
+            return with_more(last, before, self._edges, places=self.places, waiting=alone > 0, alone=alone)
+        guess = np.where(self.places > 0, self._y, 0)
+        return fractional(self._edges, places=self.places, waiting=alone > 0, alone=alone, guess=guess)
+
+    def _descend(self, alone: Millionths) -> None:
+        """Prices near to those of a flow, and couples that exceed them, before the first flow: it would only find the same."""
+        self._descends = False
+        for _ in range(DESCENTS):
+            if self._halt():
+                break
+            self._y = descended(self._edges, self._y, places=self.places, alone=alone, sweeps=SWEEPS)
+            priced = self.pairs.price(self._y, each=JOIN)
+            self._prove(alone, priced)
+            self._edges = joined(self._edges, self._within(priced.worst))
+
+    def _prove(self, alone: Millionths, priced: Priced) -> None:
+        self._proofs.append((self._y, alone, priced.excess))
+        self._proofs = sorted(self._proofs, key=lambda proof: self.bound(self._certificate(*proof)))[:2]
+
+    def _priced(self) -> Priced:
+        """ALL pairs at the prices as they are."""
+        if self._reprices:
+            known = None if self._repricing is None else self._repricing.price(self._y)
+            if known is None:
+                self._repricing = Repricing(self.pairs, self._y, within=NEAR // 2)
+                known = self._repricing.price(self._y)
+            if known is not None:
+                return known
+            self._repricing, self._reprices = None, False  # too many people have too many pairs near their prices
+        return self.pairs.price(self._y, each=JOIN)
 
     def _adopt(self, couples: Edges) -> None:
         """Keep these couples if they beat the plan, and better what is not yet at its bound."""
