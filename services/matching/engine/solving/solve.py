@@ -179,7 +179,7 @@ class _Run:
         self._proofs = [(self._y, nothing, excess)]  # prices, penalties, what all pairs exceed them by
         self._repricing: Repricing | None = None
         self._reprices = len(places) >= LARGE
-        self._descends = start is None and len(places) >= LARGE
+        self._descends = rounds > 0 and len(places) >= LARGE
 
     def go(self, *, exact: bool, target: int) -> None:
         """Until the gap is small enough, nothing is left to try, or time is over."""
