@@ -1,5 +1,6 @@
 """Small matching problems as arrays, and their optimum found by looking at everything."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from itertools import combinations
@@ -56,13 +57,15 @@ def plain(size: int, couples: dict[tuple[int, int], int], *, places: int = 1) ->
     )
 
 
-def problems(*, most: int = 8, most_places: int = 3, forcing: bool = True) -> st.SearchStrategy[Problem]:
-    """Up to ``most`` people, sparse or dense; values with many ties, few, or all the same."""
-    return thrown(200, lambda dice: problem(dice, most=most, most_places=most_places, forcing=forcing))
+def problems(
+    *, least: int = 0, most: int = 8, most_places: int = 3, forcing: bool = True
+) -> st.SearchStrategy[Problem]:
+    """``least`` to ``most`` people, sparse or dense; values with many ties, few, or all the same."""
+    return thrown(200, lambda dice: problem(dice, least=least, most=most, most_places=most_places, forcing=forcing))
 
 
-def problem(dice: Dice, *, most: int = 8, most_places: int = 3, forcing: bool = True) -> Problem:
-    size = dice.upto(most)
+def problem(dice: Dice, *, least: int = 0, most: int = 8, most_places: int = 3, forcing: bool = True) -> Problem:
+    size = dice.between(least, most)
     low, high = dice.one(((1, 1), (-3, 6), (-300_000, 1_000_000)))
     likely = dice.one((4, 2, 7))
     couples = {
@@ -82,6 +85,18 @@ def problem(dice: Dice, *, most: int = 8, most_places: int = 3, forcing: bool = 
     return Problem(
         matrix(size, couples), np.array(places, dtype=np.int64), np.array(waiting, dtype=np.bool_), edges(forced)
     )
+
+
+def some_plan(dice: Dice, problem: Problem, *, among: Iterable[tuple[int, int]] | None = None) -> list[tuple[int, int]]:
+    """Couples within the places, most of those that fit, seldom the best ones: as they are after things changed. ``among``: of
+    these; of all possible ones when None."""
+    room, taken = problem.places.tolist(), []
+    for u, v in dice.shuffled(problem.couples() if among is None else list(among)):
+        if room[u] and room[v] and dice.upto(4) < 4:
+            room[u] -= 1
+            room[v] -= 1
+            taken.append((u, v))
+    return sorted(taken)
 
 
 def optimum(problem: Problem) -> tuple[int, int]:
