@@ -1,6 +1,6 @@
 """After a drop-out: who is planned anew, what stays, and the best that can be made of it, against everything there is."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -161,3 +161,60 @@ def around(drop_out: DropOut) -> set[int]:
                 if who not in people and len(people) < drop_out.most:
                     people.append(who)
     return set(people)
+
+
+def test_sticky_moves_somebody_where_that_serves_one_more() -> None:
+    # 0–1 and 2–3; 3 leaves; 4 was alone and only knows 1; 2 also knows 0.
+    problem = plain(5, {(0, 1): 9, (2, 3): 9, (1, 4): 5, (0, 2): 5})
+    plan = solve(problem.pairs, places=problem.places).couples
+    gone = np.array([3], dtype=np.int32)
+    given_: dict[str, Any] = {"places": problem.places, "waiting": problem.waiting, "gone": gone}
+    assert listed(plan) in ([(0, 1), (2, 3)], [(1, 4), (2, 3)])
+    start = edges({(0, 1): 9, (2, 3): 9})
+    stays = locked(problem.pairs, start, **given_)
+    moves = sticky(problem.pairs, start, **given_)
+    assert (stays.unmatched, listed(stays.couples)) == (2, [(0, 1)])
+    assert (moves.unmatched, listed(moves.couples), listed(moves.broken)) == (0, [(0, 2), (1, 4)], [(0, 1)])
+
+
+def test_sticky_breaks_no_pair_for_less_than_the_bonus() -> None:
+    # 5 leaves 4, who only knows 0, and nobody gains by that; 0–2 and 1–3 would be worth 2 more than 0–1 and 2–3.
+    values = {(0, 1): 10, (2, 3): 10, (0, 2): 11, (1, 3): 11, (0, 4): -50, (4, 5): 9}
+    problem = plain(6, values)
+    start = edges({couple: values[couple] for couple in ((0, 1), (2, 3), (4, 5))})
+    gone = np.array([5], dtype=np.int32)
+    given_: dict[str, Any] = {"places": problem.places, "waiting": problem.waiting, "gone": gone}
+    assert not len(sticky(problem.pairs, start, **given_, bonus=5).made)
+    assert listed(sticky(problem.pairs, start, **given_, bonus=0).made) == [(0, 2), (1, 3)]
+
+
+def sticky_around(problem: Problem, now: dict[tuple[int, int], int], **asked: int) -> Repaired:
+    return sticky(
+        problem.pairs, edges(now), places=problem.places, waiting=problem.waiting, gone=np.empty(0, np.int32), **asked
+    )
+
+
+@pytest.mark.parametrize(("gain", "moved"), [(100_000, 0), (100_001, 2)])
+def test_a_couple_counts_a_tenth_more_than_it_is_worth(gain: int, moved: int) -> None:
+    # 4 is alone and only knows 0 a little; 0–2 and 1–3 would be worth twice ``gain`` more.
+    values = {(0, 1): 10, (2, 3): 10, (0, 2): 10 + gain, (1, 3): 10 + gain, (0, 4): -900_000}
+    found = sticky_around(plain(5, values), {(0, 1): 10, (2, 3): 10})
+    assert (len(found.made), len(found.broken)) == (moved, moved)
+
+
+def test_at_most_240_people_are_planned_anew() -> None:
+    alone = plain(300, {(u, u + 1): 1 for u in range(0, 300, 2)})
+    found = sticky_around(alone, {})
+    assert listed(found.made) == [(u, u + 1) for u in range(0, 240, 2)]
+
+
+@pytest.mark.parametrize(("rank", "moved"), [(12, True), (13, False)])
+def test_the_twelve_whom_somebody_alone_would_like_best_are_asked_to_move(rank: int, moved: bool) -> None:
+    # 0 is alone and knows 1 to 13, the best first, who are with 14 to 26; all of these wait but the partner of one.
+    couples = {(k, k + 13): 50 for k in range(1, 14)}
+    crowded = plain(27, couples | {(0, k): 100 - k for k in range(1, 14)})
+    waiting = crowded.waiting.copy()
+    waiting[rank + 13] = False
+    found = sticky_around(replace(crowded, waiting=waiting), couples)
+    assert listed(found.made) == ([(0, rank)] if moved else [])
+    assert found.unmatched == (0 if moved else 1)
