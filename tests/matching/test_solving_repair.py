@@ -4,13 +4,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given
 
 from services.matching.engine.solving.pairs import NEVER, Edges
 from services.matching.engine.solving.repair import Repaired, locked, sticky
+from services.matching.engine.solving.solve import solve
 from tests.matching.dice import Dice, thrown
 from tests.matching.properties import cases
-from tests.matching.solving_ground import Problem, edges, matrix, optimum, problem, some_plan
+from tests.matching.solving_ground import Problem, edges, matrix, optimum, plain, problem, some_plan
 
 ASKED = 12
 """Of those whom somebody could be with, only so many are asked to move."""
