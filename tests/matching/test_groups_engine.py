@@ -239,6 +239,14 @@ def a_crowd(size: int, *, topics: int = 6, seed: int = 1, **more: Any) -> Snapsh
     return snapshot_of(*people, grouping=Grouping(**more))
 
 
+def test_most_small_crowds_have_groups_to_choose_from() -> None:
+    # Otherwise the tests below compare nothing with nothing.
+    drawn = random.Random(1)
+    found = [len(Everything(gathering(Dice(drawn.randbytes(400)), most=7)).worth) for _ in range(40)]
+    assert sum(each > 0 for each in found) >= 20
+    assert sum(each > 5 for each in found) >= 5
+
+
 class TestSmall:
     @settings(max_examples=100, deadline=None)
     @given(gatherings())
