@@ -103,6 +103,7 @@ def test_pairs_above_a_floor_in_large_cohorts_are_summed_exactly(problem: Proble
         patch.setattr(floors, "AT_ONCE", 0)
         patch.setattr(couples, "AT_ONCE", 0)
         patch.setattr(couples, "LOOKED_THROUGH", 0)
+        patch.setattr("services.matching.engine.solving.solve.JOIN", 1)
         found = with_floor(problem.pairs, places=problem.places, waiting=problem.waiting, forced=problem.forced)
     if found.floor is None:
         return
