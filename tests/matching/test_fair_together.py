@@ -105,6 +105,17 @@ def test_rankings_lift_nobody_above_a_floor() -> None:
 
 def test_what_time_did_not_suffice_for_is_not_called_exact() -> None:
     snapshot = replace(two_organizations(), worst_off_floor=1.0, organization_floor=0.9)
+    assert_exact_only_in_the_end(snapshot)
+
+
+def test_what_time_did_not_suffice_for_is_not_called_exact_of_what_is_kept_either() -> None:
+    free = two_organizations()
+    now = tuple(Couple(first=first, second=second) for first, second in sorted(couples(planned(free))))
+    assert_exact_only_in_the_end(replace(free, worst_off_floor=1.0, keep=STICKY, current=now))
+
+
+def assert_exact_only_in_the_end(snapshot: Snapshot) -> None:
+    """However soon time is over: a plan that is called exact is the one that comes with all the time there is."""
     whole = planned(snapshot)
     assert whole.exact
     endings = set()

@@ -10,13 +10,13 @@ from services.matching.engine.solving.couples import without
 from services.matching.engine.solving.pairs import NEVER, Edges
 from services.matching.engine.solving.plan import greedy
 from services.matching.engine.solving.repair import BONUS
-from services.matching.engine.solving.solution import GAP, OPTIMAL, Solution
+from services.matching.engine.solving.solution import CANCELLED, GAP, OPTIMAL, Solution
 from services.matching.engine.solving.solve import solve
 from services.matching.engine.stated import Stated, state
 from tests.matching.dice import Dice, thrown
 from tests.matching.engine_people import near_for, snapshot_of, somebody
 from tests.matching.properties import cases
-from tests.matching.solving_ground import Problem, edges, optimum, problem, some_plan
+from tests.matching.solving_ground import Problem, edges, optimum, plain, problem, some_plan
 from tests.matching.test_solving_repair import DropOut, around, listed, worths
 
 SNAPSHOT = snapshot_of(somebody("one"), somebody("two"))
@@ -133,3 +133,21 @@ def test_keeping_claims_what_is_proven_of_all_plans(run: Run) -> None:
         assert found.exact == (found.value == value)
     assert found.exact == (found.value == found.upper_bound and found.unmatched == found.unmatched_bound)
     assert found.ended == (OPTIMAL if found.exact else GAP if best.ended == OPTIMAL else best.ended)
+
+
+def test_who_was_left_alone_for_want_of_time_is_served_and_the_bound_still_holds() -> None:
+    # The couple that is worth most leaves two alone, and there was no time to see that.
+    path = plain(4, {(0, 1): 1, (1, 2): 9, (2, 3): 2})
+    run = Run(path, edges({(1, 2): 9}), most=240, late=True)
+    best = replace(run.best(), u=run.sticky.u, v=run.sticky.v, w=run.sticky.w, value=9, unmatched=2)
+    found = run.kept(best)
+    assert (listed(found.couples), found.unmatched, found.value) == ([(0, 1), (2, 3)], 0, 3)
+    assert (found.upper_bound >= 3, found.exact, found.ended) == (True, False, CANCELLED)
+
+
+def test_a_plan_at_its_bound_is_not_exact_while_something_else_is_left_to_do() -> None:
+    run = Run(plain(2, {(0, 1): 9}), edges({(0, 1): 9}), most=240, late=False)
+    best = run.best()
+    for settled, ended in ((True, OPTIMAL), (False, GAP)):
+        found = keeping(run.stated, best, forced=run.ground.forced, settled=settled)
+        assert (found.value, found.upper_bound, found.exact, found.ended) == (9, 9, settled, ended)

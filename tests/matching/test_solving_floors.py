@@ -1,42 +1,116 @@
 """A floor under the worst-off, and who would rather be with each other: against everything there is."""
 
 from dataclasses import replace
-from itertools import combinations
+from itertools import combinations, count
 
 import numpy as np
+import pytest
 from hypothesis import given, strategies as st
 
-from services.matching.engine.solving.certificate import Barrier
-from services.matching.engine.solving.floors import Highest, with_floor
+from services.matching.engine.solving import couples, floors
+from services.matching.engine.solving.certificate import NOBODY, Barrier, least_alone, proof_of
+from services.matching.engine.solving.floors import Highest, highest_floor, with_floor
 from services.matching.engine.solving.pairs import NEVER
 from services.matching.engine.solving.solve import solve
 from services.matching.engine.solving.stability import blocking
+from tests.matching.dice import Dice, dice
 from tests.matching.properties import cases
-from tests.matching.solving_ground import Problem, optimum, plain, problems
+from tests.matching.solving_ground import Problem, edges, optimum, plain, problems, some_plan, verdict
 
 
 def listed(found: object) -> list[tuple[int, int]]:
     return list(zip(found.u.tolist(), found.v.tolist(), strict=True))  # type: ignore[attr-defined]
 
 
-@cases(200)
-@given(problems(most=7, forcing=False))
-def test_with_floor_finds_the_highest_floor_that_leaves_nobody_more_alone_and_its_price(problem: Problem) -> None:
-    found = with_floor(problem.pairs, places=problem.places, waiting=problem.waiting)
+def floored(problem: Problem, floor: int) -> Problem:
+    """Without the pairs that are worth less; the forced ones stay."""
+    value = np.where(problem.value >= floor, problem.value, NEVER)
+    return replace(problem, value=value)
+
+
+@cases(150)
+@given(problems(least=2, most=7), st.sampled_from([1_000, 1_000, 500, 0]))
+def test_with_floor_finds_the_highest_floor_that_leaves_nobody_more_alone_and_its_price(
+    problem: Problem, share: int
+) -> None:
+    forced = set(listed(problem.forced))
+    found = with_floor(
+        problem.pairs, places=problem.places, waiting=problem.waiting, forced=problem.forced, share=share
+    )
     unmatched, value = optimum(problem)
+    assert (found.free.unmatched, found.free.value) == (unmatched, value)
+    planned = set(listed(found.free.couples)) - forced
     if found.floor is None:
-        served = {p for couple in listed(found.free) for p in couple}
+        served = {p for couple in planned for p in couple} - {p for couple in forced for p in couple}
         assert not any(problem.waiting[p] for p in served)
+        assert found.floored is found.free
+        assert (found.price, found.price_at_most, found.highest, found.pairs) == (0, 0, None, None)
         return
-    floors = sorted({int(problem.value[couple]) for couple in problem.couples()})
-    possible = {
-        floor: optimum(replace(problem, value=np.where(problem.value >= floor, problem.value, NEVER)))
-        for floor in floors
-    }
-    highest = max(floor for floor in floors if possible[floor][0] == unmatched)
-    assert found.floor == highest
-    assert (found.floored.unmatched, found.floored.value) == possible[highest]
-    assert found.price == found.price_at_most == value - possible[highest][1]
+    possible = {int(problem.value[couple]) for couple in problem.couples() if couple not in forced}
+    highest = max(floor for floor in possible if optimum(floored(problem, floor))[0] == unmatched)
+    lowest = min(int(problem.value[couple]) for couple in planned)
+    assert found.highest is not None
+    assert (found.highest.lowest, found.highest.floor, found.highest.bound) == (lowest, highest, highest)
+    assert found.floor == lowest + (highest - lowest) * share // 1_000
+    under = optimum(floored(problem, found.floor))
+    assert (found.floored.unmatched, found.floored.value) == under
+    assert found.price == found.price_at_most == value - under[1]
+    assert verdict(floored(problem, found.floor), found.floored).faults == ()
+    # What it says of any higher floor is proven without a plan.
+    proven = replace(found.free, certificate=proof_of(found.highest.barrier))
+    higher = floored(problem, highest + 1)
+    assert verdict(higher, replace(proven, u=problem.forced.u, v=problem.forced.v, w=problem.forced.w)).faults == ()
+    room, waits = problem.places.copy(), problem.waiting.copy()
+    for u, v in forced:
+        room[[u, v]] -= 1
+        waits[[u, v]] = False
+    assert least_alone(proven.certificate, places=room, waiting=waits) > unmatched
+
+
+@cases(100)
+@given(problems(least=2, most=7), st.integers(0, 9))
+def test_a_floor_that_time_did_not_suffice_for_can_be_had_and_its_bound_holds(problem: Problem, asked: int) -> None:
+    free = solve(problem.pairs, places=problem.places, waiting=problem.waiting, forced=problem.forced)
+    times = count()
+    found = highest_floor(
+        problem.pairs,
+        free,
+        places=problem.places,
+        waiting=problem.waiting,
+        forced=problem.forced,
+        stop=lambda: next(times) >= asked,
+    )
+    if found is None:
+        return
+    assert found.lowest <= found.floor <= found.bound
+    assert optimum(floored(problem, found.floor))[0] == free.unmatched
+    assert optimum(floored(problem, found.bound + 1))[0] > free.unmatched
+
+
+def test_proof_against_a_higher_floor_ends_with_one_too_many_alone() -> None:
+    # Nobody is alone but 8, who has no place; above the floor nobody has anybody, and one of them says enough.
+    problem = plain(9, {(u, u + 1): 5 for u in range(0, 8, 2)})
+    problem.places[8] = 0
+    found = with_floor(problem.pairs, places=problem.places, waiting=problem.waiting)
+    assert found.highest is not None
+    assert np.flatnonzero(found.highest.barrier.group != NOBODY).tolist() == [0]
+
+
+@cases(100)
+@given(problems(least=2, most=7))
+def test_pairs_above_a_floor_in_large_cohorts_are_summed_exactly(problem: Problem) -> None:
+    with pytest.MonkeyPatch.context() as patch:  # as if these were thousands
+        patch.setattr(floors, "AT_ONCE", 0)
+        patch.setattr(couples, "AT_ONCE", 0)
+        patch.setattr(couples, "LOOKED_THROUGH", 0)
+        patch.setattr("services.matching.engine.solving.solve.JOIN", 1)
+        found = with_floor(problem.pairs, places=problem.places, waiting=problem.waiting, forced=problem.forced)
+    if found.floor is None:
+        return
+    above = floored(problem, found.floor)
+    checked = verdict(above, found.floored)
+    assert checked.faults == ()
+    assert optimum(above)[1] <= found.floored.upper_bound <= checked.upper_bound == found.floored.certified
 
 
 def test_a_floor_takes_value_from_the_best_for_the_worst_off() -> None:
@@ -46,10 +120,12 @@ def test_a_floor_takes_value_from_the_best_for_the_worst_off() -> None:
 
 
 @cases(300)
-@given(problems(most=7, forcing=False), st.integers(0, 5))
-def test_blocking_pairs_are_those_who_would_both_gain_more_than_the_threshold(problem: Problem, threshold: int) -> None:
-    plan = solve(problem.pairs, places=problem.places, waiting=problem.waiting).couples
-    planned = set(listed(plan))
+@given(problems(least=3, most=7, forcing=False), st.integers(0, 5), dice(60))
+def test_blocking_pairs_are_those_who_would_both_gain_more_than_the_threshold(
+    problem: Problem, threshold: int, more: Dice
+) -> None:
+    planned = set(some_plan(more, problem))
+    plan = edges({couple: int(problem.value[couple]) for couple in planned})
     least = []
     for p, places in enumerate(problem.places.tolist()):
         mine = [int(problem.value[couple]) for couple in planned if p in couple]

@@ -29,7 +29,8 @@ class Fair:
     """``found``: the plan. ``free``: the best one without floors; ``lifted``: the best with the one under the worst-off alone; all the
     same where none was asked for. ``floor``: what every pair of the plan is worth at least (forced ones aside), if that was planned;
     ``highest``: what is known of floors. ``owed`` and ``shared`` likewise. Bounds of ``found`` are of plans under the floors,
-    ``unmatched_bound`` is of all plans."""
+    ``unmatched_bound`` is of all plans. ``settled``: time sufficed for what was asked for; otherwise no plan is exact, whatever
+    its bound."""
 
     found: Solution
     free: Solution
@@ -39,6 +40,7 @@ class Fair:
     highest: Highest | None = None
     owed: Owed | None = None
     shared: Shared | None = None
+    settled: bool = True
 
     @property
     def value_proof(self) -> Proven | None:
@@ -100,7 +102,8 @@ def fairly(
         on_progress("shares of the organizations", 0.95)
         fair = _shared(known, fair, forced=forced, asked=asked.organizations, cancelled=cancelled, deadline=deadline)
     if (asked.worst_off or asked.organizations) and late():
-        fair = replace(fair, found=replace(fair.found, exact=False, ended=CANCELLED if cancelled() else TIME))
+        found = replace(fair.found, exact=False, ended=CANCELLED if cancelled() else TIME)
+        fair = replace(fair, found=found, settled=False)
     return fair
 
 

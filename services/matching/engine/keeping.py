@@ -22,9 +22,10 @@ from services.matching.engine.stated import Stated
 _NOBODY = np.empty(0, np.int32)
 
 
-def keeping(known: Stated, best: Solution, *, forced: Edges, most: int = NEIGHBOURS) -> Solution:
+def keeping(known: Stated, best: Solution, *, forced: Edges, most: int = NEIGHBOURS, settled: bool = True) -> Solution:
     """The plan that keeps what of ``known.sticky`` is worth its bonus, and leaves as few people alone as ``best`` does; ``best``
-    itself when there is nothing to keep. ``most``: people who are planned anew, as long as nobody is left alone by that."""
+    itself when there is nothing to keep. ``most``: people who are planned anew, as long as nobody is left alone by that. Not
+    ``settled``: the best plan is not yet all that was asked for, and none that meets its bound is exact."""
     if not len(known.sticky):
         return best
     size = known.pairs.size
@@ -45,7 +46,7 @@ def keeping(known: Stated, best: Solution, *, forced: Edges, most: int = NEIGHBO
     if unmatched != best.unmatched:
         proven = most_value(best.certificate, places=places, waiting=waiting, unmatched=unmatched)
         bound = max(bound, proven + worth(forced))
-    exact = value == bound and unmatched == best.unmatched_bound
+    exact = settled and value == bound and unmatched == best.unmatched_bound
     return replace(
         best,
         u=plan.u,

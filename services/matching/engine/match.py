@@ -180,7 +180,7 @@ def solved(
         )
         if cancelled():
             raise Cancelled
-        found = keeping(sticky_above(known, fair), fair.found, forced=forced)
+        found = keeping(sticky_above(known, fair), fair.found, forced=forced, settled=fair.settled)
         more = with_one_more(
             known.pairs, found.couples, groups=known.problem.rules.included, places=known.problem.places, forced=forced
         )
