@@ -31,7 +31,7 @@ log = structlog.get_logger(__name__)
 
 
 class Stalled(ConnectionError):
-    """The broker has records for us, and the client does not bring them."""
+    """The broker has records for us, or waits for our word, and the client does not bring them."""
 
 
 class Postponed(Exception):
@@ -251,10 +251,14 @@ class Subscription(Generic[Message]):
         coordinator = consumer._coordinator  # noqa: SLF001
         while self._is_still_member(consumer, batch):
             try:
-                await coordinator.ensure_coordinator_known()
-                if self._is_still_member(consumer, batch):
-                    await coordinator._do_commit_offsets(None, offsets)  # noqa: SLF001
-                    return
+                async with asyncio.timeout(self._commit_within):
+                    await coordinator.ensure_coordinator_known()
+                    if self._is_still_member(consumer, batch):
+                        await coordinator._do_commit_offsets(None, offsets)  # noqa: SLF001
+                        return
+            except TimeoutError as error:
+                # What looks for brokers in the client may have ended with a connection, and then nobody finds one any more.
+                raise Stalled("the client does not find its group's coordinator") from error
             except (CommitFailedError, IllegalGenerationError, RebalanceInProgressError, UnknownMemberIdError) as error:
                 # The partitions moved while we worked: whoever has them now sees the batch again and drops what it knows.
                 log.info("consumer.commit_superseded", group=self.group, error=str(error))
@@ -266,6 +270,10 @@ class Subscription(Generic[Message]):
                     return
                 await self._wait(0.1)
         log.info("consumer.commit_outdated", group=self.group)
+
+    @property
+    def _commit_within(self) -> float:
+        return (self.settings.session_timeout_ms + self.settings.request_timeout_ms) / 1000
 
     def _is_still_member(self, consumer: AIOKafkaConsumer, batch: _Batch[Message]) -> bool:
         return batch.member[0] != "" and batch.member == self._member(consumer)

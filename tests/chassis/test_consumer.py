@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import CoordinatorNotAvailableError
 
 from chassis.database import Database
 from chassis.service import execute
@@ -236,6 +237,38 @@ class TestBroker:
             task.cancel()  # as if it waited for ever
         await execute(SPEC, database, save("afterwards"), actor=ADMIN)
         await greeted(rows, 2, within=20)
+        assert len(made) == 2
+
+    async def test_begins_anew_when_the_client_does_not_look_for_brokers_any_more(
+        self, rows: Rows, parts: Callable[..., Parts], database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        part = parts()
+        subscription = part.running.subscription
+        assert subscription is not None
+        made: list[AIOKafkaConsumer] = []
+        make = subscription._consumer
+
+        def kept() -> AIOKafkaConsumer:
+            made.append(make())
+            return made[-1]
+
+        monkeypatch.setattr(subscription, "_consumer", kept)
+        part.run_consumer()
+        part.run_relay()
+        await execute(SPEC, database, save("before"), actor=ADMIN)
+        await greeted(rows, 1)
+
+        async def away(*_: object) -> int:
+            raise CoordinatorNotAvailableError
+
+        # As when a connection is closed while the client asks it for brokers: its task for that ends.
+        made[0]._client._sync_task.cancel()
+        monkeypatch.setattr(made[0]._client, "coordinator_lookup", away)
+        made[0]._coordinator.coordinator_dead()
+        await execute(SPEC, database, save("afterwards"), actor=ADMIN)
+        await greeted(rows, 2, within=20)
+        await execute(SPEC, database, save("later"), actor=ADMIN)
+        await greeted(rows, 3, within=40)
         assert len(made) == 2
 
     async def test_that_has_nothing_is_not_asked_in_vain(
