@@ -28,7 +28,8 @@ from services.matching.engine.scoring.ground import SnapshotRefused
 from services.matching.engine.scoring.problem import Problem
 from services.matching.engine.scoring.sentences import LOCALES, say
 from services.matching.engine.scoring.value import clocks_apart, differences, legal, shared_slots
-from tests.matching.engine_people import crowds, near_for, problem_for, snapshot_of, somebody
+from tests.matching.dice import Dice, thrown
+from tests.matching.engine_people import ALL_DAY, near_for, problem_for, snapshot_of, somebody
 
 RULES = (
     Rule(kind="cross_organization"),
@@ -40,30 +41,45 @@ RULES = (
 )
 
 
-@st.composite
-def gatherings(draw: st.DrawFn, *, most: int = 7) -> Snapshot:
-    """Small crowds with every reason not to be in a group."""
-    people = draw(crowds(most=most, places=1))
-    if draw(st.booleans()):  # most speak English and are about, so that there are groups at all
-        people = tuple(
-            replace(each, languages=somebody("x").languages, zone="UTC", windows=some_time(number))
-            for number, each in enumerate(people)
+def gatherings(*, most: int = 7) -> st.SearchStrategy[Snapshot]:
+    """Small crowds with every reason to be in a group, and some reasons not to be."""
+    return thrown(16 + 30 * most, lambda dice: gathering(dice, most=most))
+
+
+def gathering(dice: Dice, *, most: int) -> Snapshot:
+    people = tuple(
+        somebody(
+            f"p{number}",
+            offers=[f"{topic} {dice.upto(1)}" for topic in dice.shuffled(("sushi", "chess"))[: dice.one((1, 2, 1, 0))]],
+            needs=[
+                f"{topic} {dice.upto(2)}" for topic in dice.shuffled(("sushi", "chess"))[: dice.one((1, 2, 2, 1, 2, 0))]
+            ],
+            organization=dice.one(("red", "blue", "green", "black", "white", "pink")),
+            role=dice.one(("both",) * 6 + ("gives", "receives")),
+            languages={dice.one(("en",) * 9 + ("es",)): dice.between(2, 6), dice.one(("pl", "de")): dice.between(1, 6)},
+            zone=dice.one(("UTC",) * 9 + ("Europe/Berlin", "Europe/Berlin", "Asia/Tokyo")),
+            windows=dice.one((ALL_DAY,) * 5 + (some_time(number),)),
+            facets={"industry": dice.one(("energy", "health"))} if dice.yes() else {},
+            team=dice.one(("", "", "", "", "", "a")),
+            away=dice.upto(15) == 15,
+            level=dice.one((5, 4, 3, 2)),
+            priority=dice.between(1, 3),
         )
-    blocked = draw(st.sets(st.sampled_from([Couple(first="p0", second="p1"), Couple(first="p1", second="p2")])))
-    grouping = Grouping(
-        least=draw(st.integers(3, 4)),
-        most=draw(st.integers(4, 6)),
-        minutes=draw(st.sampled_from((5, 60, 300))),
-        level=draw(st.sampled_from((1, 3))),
+        for number in range(most - dice.one((3, 0, 1, 0, 2, 0)))
     )
-    rules = tuple(draw(st.sets(st.sampled_from(RULES), max_size=2)))
     here = {each.id for each in people}
+    blocked = dice.some([Couple(first="p0", second="p1"), Couple(first="p1", second="p4")], most=1)
     return snapshot_of(
         *people,
-        rules=rules,
+        rules=dice.some(RULES, most=2),
         blocked=tuple(sorted(two for two in blocked if {two.first, two.second} <= here)),
-        grouping=grouping,
-        difference=draw(st.sampled_from((0.0, 0.12, 0.6))),
+        grouping=Grouping(
+            least=dice.one((3, 3, 4)),
+            most=dice.between(4, 6),
+            minutes=dice.one((5, 60, 60, 900)),
+            level=dice.one((1, 3)),
+        ),
+        difference=dice.one((0.0, 0.12, 0.6)),
     )
 
 
