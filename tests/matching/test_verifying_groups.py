@@ -25,9 +25,9 @@ from services.matching.engine.model import Couple, Free, Grouping, Snapshot
 from services.matching.engine.scoring.ground import in_order
 from services.matching.engine.scoring.problem import MILLION
 from services.matching.engine.verifying_groups import GroupsReport, verify_groups
-from tests.matching.engine_people import near_for, problem_for, snapshot_of, somebody
+from tests.matching.engine_people import problem_for, snapshot_of, somebody
 from tests.matching.test_groups import a_kitchen, asked, plan_of, worked
-from tests.matching.test_groups_engine import Everything, gatherings
+from tests.matching.test_groups_engine import Everything, close, gatherings
 from tests.matching.test_verifying import OPERATOR
 from tests.matching.test_worker import at_hand
 from tests.matching.world import World
@@ -39,7 +39,7 @@ def verified(snapshot: Snapshot, proof: GroupsProof, *, steps: int = 1_000_000, 
     content = msgspec.json.encode(snapshot)
     return verify_groups(
         content,
-        near=near_bytes(near_for(snapshot)),
+        near=near_bytes(close(snapshot)),
         proof=groups_proof_bytes(proof),
         digest=digest or hashlib.sha256(content).hexdigest(),
         steps=Steps(steps),
@@ -62,7 +62,7 @@ def a_club() -> tuple[Snapshot, GroupsProof]:
         for number in range(8)
     ]
     snapshot = snapshot_of(*people, grouping=Grouping(most=4))
-    plan, proof = plan_groups(snapshot, near_for(snapshot))
+    plan, proof = plan_groups(snapshot, close(snapshot))
     assert plan.exact
     assert proof is not None
     assert len(proof.groups) == 2
@@ -104,7 +104,7 @@ class TestProof:
     @settings(max_examples=40, deadline=None)
     @given(gatherings(most=6))
     def test_holds_for_any_plan_and_what_the_run_says_is_settled(self, snapshot: Snapshot) -> None:
-        plan, proof = plan_groups(snapshot, near_for(snapshot))
+        plan, proof = plan_groups(snapshot, close(snapshot))
         assert proof is not None
         report = verified(snapshot, proof)
         assert report.faults == report.by_word == ()
@@ -163,7 +163,7 @@ class TestLook:
     @given(gatherings(most=6), st.integers(0, 2**32), st.booleans())
     def test_finds_every_group_above_the_bar_and_no_other(self, snapshot: Snapshot, seed: int, valued: bool) -> None:
         draw = np.random.default_rng(seed)
-        problem, _ = problem_for(snapshot)
+        problem, _ = problem_for(snapshot, table=close(snapshot))
         assert snapshot.grouping is not None
         grouping = snapshot.grouping
         people = people_of(problem, grouping)
@@ -211,7 +211,7 @@ class TestLook:
 
     def test_stops_when_it_may_look_no_further(self) -> None:
         snapshot, _ = a_club()
-        problem, _ = problem_for(snapshot)
+        problem, _ = problem_for(snapshot, table=close(snapshot))
         assert snapshot.grouping is not None
         people = people_of(problem, snapshot.grouping)
         circles = circles_of(problem, people, level=3)
