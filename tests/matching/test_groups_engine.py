@@ -1,6 +1,7 @@
 """Groups around a topic, from snapshot to plan: against all possible groups, and what must hold whatever the people are."""
 
 import random
+import re
 from dataclasses import replace
 from functools import cache, reduce
 from itertools import combinations
@@ -12,11 +13,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from services.matching.engine.grouping.circles import Circles, People, circles_of, people_of
-from services.matching.engine.grouping.packing import Searcher
+from services.matching.engine.grouping.circles import Circles, People, check, circles_of, people_of
+from services.matching.engine.grouping.packing import Searcher, improved
 from services.matching.engine.groups import plan_groups
 from services.matching.engine.meaning.near import MEETS, Near
 from services.matching.engine.model import (
+    Cancelled,
     Couple,
     Free,
     Grouping,
@@ -37,15 +39,19 @@ RULES = (
     Rule(kind="cross_organization"),
     Rule(kind="different_team"),
     Rule(kind="shared_language", parameter=3),
+    Rule(kind="shared_language", parameter=4, language="en"),
     Rule(kind="shared_minutes", parameter=120),
     Rule(kind="zone_spread", parameter=6),
     Rule(kind="different_facet", facet="industry", required=False, weight=0.2),
 )
 
 
+STATED = ("industry", "function", "education", "region")
+
+
 def gatherings(*, most: int = 7) -> st.SearchStrategy[Snapshot]:
     """Small crowds with every reason to be in a group, and some reasons not to be."""
-    return thrown(16 + 30 * most, lambda dice: gathering(dice, most=most))
+    return thrown(16 + 34 * most, lambda dice: gathering(dice, most=most))
 
 
 def gathering(dice: Dice, *, most: int = 7) -> Snapshot:
@@ -58,8 +64,8 @@ def gathering(dice: Dice, *, most: int = 7) -> Snapshot:
             role=dice.one(("both",) * 6 + ("gives", "receives")),
             languages={dice.one(("en",) * 9 + ("es",)): dice.between(2, 6), dice.one(("pl", "de")): dice.between(1, 6)},
             zone=dice.one(("UTC",) * 9 + ("Europe/Berlin", "Europe/Berlin", "Asia/Tokyo")),
-            windows=dice.one((ALL_DAY,) * 5 + (some_time(number),)),
-            facets={"industry": dice.one(("energy", "health"))} if dice.yes() else {},
+            windows=dice.one((ALL_DAY,) * 5 + (some_time(number), two_hours(dice.upto(3)))),
+            facets={name: dice.one(("a", "b", "c")) for name in dice.one(((), STATED[:1], STATED))},
             team=dice.one(("", "", "", "", "", "a")),
             away=dice.upto(15) == 15,
             level=dice.one((5, 4, 3, 2)),
@@ -106,6 +112,11 @@ def close(snapshot: Snapshot) -> Near:
     return near_from(needs, offers, chance=np.array(chances).reshape(len(needs), len(offers)))
 
 
+def two_hours(start: int) -> tuple[Free, ...]:
+    """Of one day: two may each share enough with a third, and nothing with each other."""
+    return (Free(weekday=0, start=(9 + start) * 60, end=(11 + start) * 60),)
+
+
 def some_time(number: int) -> tuple[Free, ...]:
     return tuple(Free(weekday=day, start=(9 + number % 3) * 60, end=13 * 60) for day in range(1 + number % 2))
 
@@ -139,7 +150,10 @@ class Everything:
         def by_couple(values: Any) -> dict[tuple[int, int], int]:
             return dict(zip(couples, np.asarray(values).tolist(), strict=True))
 
-        industry = {self.place[each.id]: next((f.value for f in each.facets), "") for each in self.snapshot.people}
+        industry = {
+            self.place[each.id]: next((f.value for f in each.facets if f.name == "industry"), "")
+            for each in self.snapshot.people
+        }
         self.may_meet = by_couple(legal(problem, one, other) & problem.able[one] & problem.able[other])
         self.differ = by_couple(np.minimum(differences(problem, one, other), 3))
         self.clocks = by_couple(clocks_apart(problem, one, other))
@@ -199,7 +213,9 @@ class Everything:
         slots = reduce(and_, (self.free[each] for each in members)).bit_count()
         floor, bound = 1, -(-self.grouping.minutes // 5)
         for rule in self.snapshot.rules:
-            floor = max(floor, int(rule.parameter or 1)) if rule.kind == "shared_language" and rule.required else floor
+            floor = (
+                max(floor, int(rule.parameter or 1)) if rule.kind == "shared_language" and not rule.language else floor
+            )
             bound = max(bound, int(rule.parameter or 5) // 5) if rule.kind == "shared_minutes" else bound
         if level < floor or slots < bound:
             return None
@@ -274,7 +290,7 @@ def a_crowd(size: int, *, topics: int = 6, seed: int = 1, **more: Any) -> Snapsh
 class TestGatherings:
     def test_have_groups_of_every_kind(self) -> None:
         """Or else the properties below could hardly fail."""
-        every = [Everything(gathering(Dice(random.Random(seed).randbytes(226)))) for seed in range(100)]
+        every = [Everything(gathering(Dice(random.Random(seed).randbytes(254)))) for seed in range(100)]
         assert sum(bool(each.worth) for each in every) >= 50
         assert sum(each.givers > 0 for each in every) >= 15
         assert sum(each.best()[0] > each.grouping.most for each in every) >= 8  # two groups
@@ -418,17 +434,39 @@ class TestLarger:
         monkeypatch.setattr("services.matching.engine.grouping.packing.LARGE", 1)
         assert planned(snapshot) == plain
 
-    def test_bound_holds_when_the_search_runs_out_of_patience(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    @pytest.mark.parametrize("patience", [0, 3, 30])
+    def test_bound_holds_when_the_search_runs_out_of_patience(
+        self, monkeypatch: pytest.MonkeyPatch, patience: int
+    ) -> None:
         snapshot = a_crowd(12)
         whole = planned(snapshot)
-        monkeypatch.setattr("services.matching.engine.grouping.packing.PATIENCE", 3)
+        monkeypatch.setattr("services.matching.engine.grouping.packing.PATIENCE", patience)
         hasty = planned(snapshot)
         assert whole.exact
+        assert not hasty.exact
         assert hasty.upper_bound is not None
         assert hasty.unmatched_bound is not None
-        assert hasty.unmatched_bound <= len(whole.left_out) <= len(hasty.left_out)
-        if len(hasty.left_out) == len(whole.left_out):
-            assert hasty.value <= whole.value <= hasty.upper_bound
+        assert hasty.unmatched_bound <= len(whole.left_out)
+        assert (len(whole.left_out), -whole.value) <= (len(hasty.left_out), -hasty.value)
+        # It bounds every plan that has as many people in groups, or more: the whole one too.
+        assert max(hasty.value, whole.value) <= hasty.upper_bound
+
+    def test_somebody_is_taken_in_even_where_that_costs_value(self) -> None:
+        people = [somebody("g", offers=("sushi 1",), needs=(), level=2)]
+        people += [somebody(f"l{n}", offers=(), needs=("sushi 1",)) for n in range(2)]
+        dear = somebody("x", offers=(), needs=("sushi 0",), priority=1, windows=two_hours(0), languages={"en": 1})
+        everything = Everything(snapshot_of(*people, dear, grouping=Grouping(minutes=5, level=1)))
+        three, four = frozenset(everything.place[each] for each in ("g", "l0", "l1")), frozenset(range(4))
+        assert everything.worth[four] < everything.worth[three]
+        searcher = Searcher(*arrays(everything))
+        searcher.every(np.zeros(4, np.int64), bonus=0, valued=True, threshold=0)
+        (better,) = improved(searcher, [searcher.known[tuple(sorted(three))]], size=4)
+        assert set(better.members) == four
+
+    def test_cancelled_it_stops(self) -> None:
+        snapshot = a_crowd(6, topics=1)
+        with pytest.raises(Cancelled):
+            plan_groups(snapshot, close(snapshot), cancelled=lambda: True)
 
 
 class TestTold:
@@ -460,6 +498,14 @@ class TestTold:
         (group,) = planned(snapshot_of(*people, grouping=Grouping())).groups
         assert [each.gives for each in group.members] == [True, True, False, False]
 
+    def test_beyond_the_texts_that_are_told_apart_no_second_one_gives(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        people = [somebody(f"g{n}", offers=("sushi 1",), needs=(), role="gives") for n in range(2)]
+        people += [somebody(f"l{n}", offers=(), needs=(f"sushi {n}",), role="receives") for n in range(2)]
+        snapshot = snapshot_of(*people, grouping=Grouping())
+        assert [len(group.members) for group in planned(snapshot).groups] == [4]
+        monkeypatch.setattr("services.matching.engine.grouping.circles.MOST_TEXTS", 1)
+        assert [len(group.members) for group in planned(snapshot).groups] == [3]
+
     def test_offer_of_too_low_a_level_leads_nothing(self) -> None:
         people = [somebody("g", offers=("sushi",), needs=(), level=2)]
         people += [somebody(f"l{n}", offers=(), needs=("sushi",)) for n in range(2)]
@@ -471,9 +517,27 @@ class TestTold:
 
 
 @pytest.mark.parametrize(
-    "wrong",
-    [Grouping(least=2), Grouping(most=7), Grouping(least=5, most=4), Grouping(minutes=0), Grouping(level=6)],
+    ("wrong", "said"),
+    [
+        (Grouping(least=2), "Groups of 2 to 6 cannot be planned: choose 3 to 6."),
+        (Grouping(most=7), "Groups of 3 to 7 cannot be planned: choose 3 to 6."),
+        (Grouping(least=5, most=4), "Groups of 5 to 4 cannot be planned: choose 3 to 6."),
+        (Grouping(minutes=0), "Groups that share 0 minutes a week: give 1 or more, within a week."),
+        (Grouping(minutes=10_081), "Groups that share 10081 minutes a week: give 1 or more, within a week."),
+        (Grouping(level=0), "To give from level 0 on: choose 1 to 5."),
+        (Grouping(level=6), "To give from level 6 on: choose 1 to 5."),
+    ],
 )
-def test_grouping_that_makes_no_sense_is_refused(wrong: Grouping) -> None:
-    with pytest.raises(SnapshotRefused):
+def test_grouping_that_makes_no_sense_is_refused(wrong: Grouping, said: str) -> None:
+    with pytest.raises(SnapshotRefused, match=f"^{re.escape(said)}$"):
         planned(snapshot_of(somebody("ana"), grouping=wrong))
+
+
+def test_as_much_as_makes_sense_is_allowed() -> None:
+    check(Grouping(least=3, most=3, minutes=1, level=1), people=3_000)
+    check(Grouping(least=6, most=6, minutes=7 * 24 * 60, level=5), people=0)
+
+
+def test_more_people_than_couples_fit_are_refused() -> None:
+    with pytest.raises(SnapshotRefused, match=r"^Groups of 3001 people at once: plan them for 3000 at most\.$"):
+        check(Grouping(), people=3_001)
