@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from services.matching.engine.grouping import packing
 from services.matching.engine.grouping.circles import Circles, People, check, circles_of, people_of
 from services.matching.engine.grouping.packing import Searcher, improved
 from services.matching.engine.groups import plan_groups
@@ -88,7 +89,7 @@ def gathering(dice: Dice, *, most: int = 7) -> Snapshot:
         grouping=Grouping(
             least=least,
             most=max(least, dice.one((4, 3, 5, 3, 6, 3))),
-            minutes=dice.one((5, 60, 60, 900)),
+            minutes=dice.one((5, 60, 61, 900)),
             level=dice.one((1, 3)),
         ),
         difference=dice.one((0.0, 0.12, 0.6)),
@@ -335,6 +336,21 @@ class TestSearch:
         whole.every(y, bonus=bonus, valued=valued, threshold=-(2**40))
         assert {frozenset(group.members): group.value for group in whole.known.values()} == everything.worth
 
+    def test_clocks_are_apart_the_short_way_round(self) -> None:
+        zones = ("Pacific/Auckland", "America/New_York", "America/New_York")  # 16 or 18 hours: 8 or 6
+        always = tuple(Free(weekday=day, start=0, end=24 * 60) for day in range(7))
+        people = [
+            somebody(f"p{n}", offers=("sushi",), needs=("sushi",), zone=zone, windows=always)
+            for n, zone in enumerate(zones)
+        ]
+        everything = Everything(snapshot_of(*people, grouping=Grouping()))
+        found, bound = Searcher(*arrays(everything)).best(np.zeros(3, np.int64), bonus=0, valued=True)
+        assert [group.value for group in found] == bound.tolist() == [*everything.worth.values()] * len(bound)
+        assert len(bound) == 3
+        (group,) = planned(everything.snapshot).groups
+        given = {term.name: dict(term.why.given) for term in group.terms if term.why}
+        assert given["clocks"]["hours"] in {6, 8}
+
     def test_thinks_of_whoever_teaches_the_leader_though_others_bring_more(self) -> None:
         people = [
             somebody("l", offers=("sushi 1",), needs=("chess 1",)),
@@ -467,24 +483,47 @@ class TestLarger:
         assert max(hasty.value, whole.value) <= hasty.upper_bound
 
     def test_somebody_is_taken_in_even_where_that_costs_value(self) -> None:
-        people = [somebody("g", offers=("sushi 1",), needs=(), level=2)]
-        people += [somebody(f"l{n}", offers=(), needs=("sushi 1",)) for n in range(2)]
-        evening = Free(weekday=0, start=18 * 60, end=18 * 60 + 5)  # nine o'clock in the morning for the others
-        dear = somebody(
-            "x", offers=(), needs=("sushi 0",), priority=1, zone="Asia/Tokyo", windows=(evening,), languages={"en": 1}
-        )
-        everything = Everything(snapshot_of(*people, dear, grouping=Grouping(minutes=5, level=1), difference=0.0))
-        three, four = frozenset(everything.place[each] for each in ("g", "l0", "l1")), frozenset(range(4))
-        assert everything.worth[four] < everything.worth[three]
-        searcher = Searcher(*arrays(everything))
-        searcher.every(np.zeros(4, np.int64), bonus=0, valued=True, threshold=0)
-        (better,) = improved(searcher, [searcher.known[tuple(sorted(three))]], size=4)
-        assert set(better.members) == four
+        everything, searcher, three, four = a_dear_fourth()
+        assert everything.worth[frozenset(four.members)] < everything.worth[frozenset(three.members)]
+        assert improved(searcher, [three], size=4) == [four]
+        (group,) = planned(everything.snapshot).groups
+        assert len(group.members) == 4
+
+    def test_bound_is_about_plans_of_as_many_people(self) -> None:
+        _, searcher, three, four = a_dear_fourth()
+        dearest = packing._certified(searcher, np.zeros(4, np.int64), bonus=0, valued=True)
+        assert dearest.ceiling(people=4) == three.value > four.value
+        finished = packing._finished(searcher, dearest, [four], size=4, valued=True, cover=4)
+        assert finished == ([four], four.value)
+        assert packing._finished(searcher, dearest, [three], size=4, valued=True, cover=3) == ([three], three.value)
+        assert packing._integer([three, four], size=4, valued=True, cover=4)[0] == [four]
+        assert packing._integer([three, four], size=4, valued=True, cover=3)[0] == [three]
+        assert packing._integer([three], size=4, valued=True, cover=4)[0] == []
 
     def test_cancelled_it_stops(self) -> None:
-        snapshot = a_crowd(6, topics=1)
+        snapshot = a_crowd(6)
         with pytest.raises(Cancelled):
             plan_groups(snapshot, close(snapshot), cancelled=lambda: True)
+
+
+def a_dear_fourth() -> tuple[Everything, Searcher, packing.Group, packing.Group]:
+    """A group of three, and with a fourth, who costs more than they learn."""
+    people = [somebody("g", offers=("sushi 1",), needs=(), level=2)]
+    people += [somebody(f"l{n}", offers=(), needs=("sushi 1",)) for n in range(2)]
+    evening = (Free(weekday=0, start=18 * 60, end=18 * 60 + 5),)  # nine o'clock in the morning for the others
+    dear: dict[str, Any] = {
+        "needs": ("sushi 0",),
+        "priority": 1,
+        "windows": evening,
+        "zone": "Asia/Tokyo",
+        "languages": {"en": 1},
+    }
+    people.append(somebody("x", offers=(), **dear))
+    everything = Everything(snapshot_of(*people, grouping=Grouping(minutes=5, level=1), difference=0.0))
+    searcher = Searcher(*arrays(everything))
+    searcher.every(np.zeros(4, np.int64), bonus=0, valued=True, threshold=0)
+    three = tuple(sorted(everything.place[each] for each in ("g", "l0", "l1")))
+    return everything, searcher, searcher.known[three], searcher.known[0, 1, 2, 3]
 
 
 class TestTold:
