@@ -190,9 +190,9 @@ class Everything:
             return None
         self.givers += len(giving)
         back = [
-            found.worth
+            direction.worth
             for each in others
-            if problem.gives[each] and problem.receives[lead] and (found := taught(problem, each, lead))
+            if problem.gives[each] and problem.receives[lead] and (direction := taught(problem, each, lead))
         ]
         return sum(found.worth for found in needing.values()) + max(back, default=0)
 
@@ -490,7 +490,10 @@ class TestLarger:
         assert len(group.members) == 4
 
     def test_bound_is_about_plans_of_as_many_people(self) -> None:
-        _, searcher, three, four = a_dear_fourth()
+        everything, searcher, three, four = a_dear_fourth()
+        proof = plan_groups(everything.snapshot, close(everything.snapshot))[1]
+        assert proof is not None
+        assert four.value <= proof.dearest.ceiling(people=4) <= four.value + 4 < three.value  # for prices with a bonus
         dearest = packing._certified(searcher, np.zeros(4, np.int64), bonus=0, valued=True)
         assert dearest.ceiling(people=4) == three.value > four.value
         finished = packing._finished(searcher, dearest, [four], size=4, valued=True, cover=4)
