@@ -305,6 +305,7 @@ class TestSearch:
         bonus, valued = int(draw.integers(0, 300_000)), bool(draw.integers(0, 4))
         options = circles(everything)
         known: dict[frozenset[int], int] = {}
+        most = np.zeros_like(y)
         for option, key in enumerate(options):
             of = everything.led.get(key, {})
             over = {each: valued * value + bonus * len(each) - int(y[list(each)].sum()) for each, value in of.items()}
@@ -312,6 +313,7 @@ class TestSearch:
             searcher, only = Searcher(*arrays(everything)), np.array([option])
             found, bound = searcher.best(y, bonus=bonus, valued=valued, options=only)
             assert bound[option] == max([0, *ranked])
+            most[key[0]] = max(most[key[0]], bound[option])
             assert [over[frozenset(group.members)] for group in found] == [each for each in ranked[:1] if each > 0]
             for threshold in (
                 -(2**40),
@@ -333,17 +335,12 @@ class TestSearch:
         assert set(everything.led) <= set(options)
         assert set(known) == set(everything.worth)
         whole = Searcher(*arrays(everything))
+        assert (packing._certified(whole, y, bonus=bonus, valued=valued).led == most).all()
         whole.every(y, bonus=bonus, valued=valued, threshold=-(2**40))
         assert {frozenset(group.members): group.value for group in whole.known.values()} == everything.worth
 
     def test_clocks_are_apart_the_short_way_round(self) -> None:
-        zones = ("Pacific/Auckland", "America/New_York", "America/New_York")  # 16 or 18 hours: 8 or 6
-        always = tuple(Free(weekday=day, start=0, end=24 * 60) for day in range(7))
-        people = [
-            somebody(f"p{n}", offers=("sushi",), needs=("sushi",), zone=zone, windows=always)
-            for n, zone in enumerate(zones)
-        ]
-        everything = Everything(snapshot_of(*people, grouping=Grouping()))
+        everything = Everything(around_the_world())
         found, bound = Searcher(*arrays(everything)).best(np.zeros(3, np.int64), bonus=0, valued=True)
         assert [group.value for group in found] == bound.tolist() == [*everything.worth.values()] * len(bound)
         assert len(bound) == 3
@@ -381,6 +378,18 @@ class TestSearch:
                 assert every is None or len({group.members for group in every}) == len(over)
 
 
+def around_the_world() -> Snapshot:
+    """16 or 18 hours apart, which are 8 or 6."""
+    always = tuple(Free(weekday=day, start=0, end=24 * 60) for day in range(7))
+    return snapshot_of(
+        *(
+            somebody(f"p{number}", offers=("sushi",), needs=("sushi",), zone=zone, windows=always)
+            for number, zone in enumerate(("Pacific/Auckland", "America/New_York", "America/New_York"))
+        ),
+        grouping=Grouping(),
+    )
+
+
 def arrays(everything: Everything) -> tuple[People, Circles, Grouping]:
     people = people_of(everything.problem, everything.grouping)
     return people, circles_of(everything.problem, people, level=everything.grouping.level), everything.grouping
@@ -409,6 +418,7 @@ class TestSmall:
         assert sorted([*covered, *(out.person for out in plan.left_out)]) == sorted(place)
         assert (plan.unmatched_bound, plan.exact) == (len(place) - people, True)
         assert plan.upper_bound == plan.value
+        assert [group.value for group in plan.groups] == sorted((group.value for group in plan.groups), reverse=True)
 
     @settings(max_examples=30, deadline=None)
     @given(gatherings(), st.randoms(use_true_random=False))
@@ -502,6 +512,16 @@ class TestLarger:
         assert packing._integer([three, four], size=4, valued=True, cover=4)[0] == [four]
         assert packing._integer([three, four], size=4, valued=True, cover=3)[0] == [three]
         assert packing._integer([three], size=4, valued=True, cover=4)[0] == []
+        worse = replace(three, option=three.option + 1, value=three.value - 1)
+        assert packing._integer([worse, three, worse], size=4, valued=True, cover=0)[0] == [three]
+
+    def test_whatever_the_prices_the_best_plan_is_found_among_the_groups_that_could_be_in_it(self) -> None:
+        _, searcher, three, four = a_dear_fourth()
+        far = packing._certified(searcher, np.full(4, 3_000_000), bonus=0, valued=True)  # no group comes close
+        assert packing._finished(searcher, far, [four], size=4, valued=True, cover=0) == ([three], three.value)
+        assert packing._finished(searcher, far, [four], size=4, valued=True, cover=4) == ([four], four.value)
+        many = packing._certified(searcher, np.full(4, 3_000_000), bonus=1_000_000, valued=False)
+        assert packing._finished(searcher, many, [three], size=4, valued=False, cover=0) == ([four], 4_000_000)
 
     def test_cancelled_it_stops(self) -> None:
         snapshot = a_crowd(6)

@@ -27,7 +27,7 @@ from services.matching.engine.scoring.problem import MILLION
 from services.matching.engine.verifying_groups import GroupsReport, verify_groups
 from tests.matching.engine_people import problem_for, snapshot_of, somebody
 from tests.matching.test_groups import a_kitchen, asked, plan_of, worked
-from tests.matching.test_groups_engine import Everything, close, gatherings
+from tests.matching.test_groups_engine import Everything, around_the_world, close, gatherings
 from tests.matching.test_verifying import OPERATOR
 from tests.matching.test_worker import at_hand
 from tests.matching.world import World
@@ -169,8 +169,8 @@ class TestLook:
         people = people_of(problem, grouping)
         circles = circles_of(problem, people, level=grouping.level)
         prices = Certificate(
-            draw.integers(0, MILLION, problem.size),
-            draw.integers(0, 200_000, problem.size),
+            draw.integers(0, 500_000, problem.size) * draw.integers(0, 2, problem.size),
+            draw.integers(0, int(draw.choice((1, 200_000, 2_000_000))), problem.size),
             int(draw.integers(0, 500_000)),
             valued,
         )
@@ -193,21 +193,13 @@ class TestLook:
         assert len(found) == len(set(found))
         assert set(found) == expected
 
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=80, deadline=None)
     @given(gatherings(most=6))
     def test_knows_which_groups_there_are_and_what_they_are_worth(self, snapshot: Snapshot) -> None:
-        everything = Everything(snapshot)
-        problem, grouping = everything.problem, everything.grouping
-        people = people_of(problem, grouping)
-        circles = circles_of(problem, people, level=grouping.level)
-        nothing = np.zeros(problem.size, np.int64)
-        best: dict[frozenset[int], int] = {}
-        for group in groups_above(
-            people, circles, grouping, Certificate(nothing, nothing, 0, True), short=2**40, steps=Steps()
-        ):
-            members = frozenset(group.members)
-            best[members] = max(best.get(members, group.over), group.over)
-        assert best == everything.worth
+        knows_all(snapshot)
+
+    def test_knows_that_clocks_are_apart_the_short_way_round(self) -> None:
+        knows_all(around_the_world())
 
     def test_stops_when_it_may_look_no_further(self) -> None:
         snapshot, _ = a_club()
@@ -230,8 +222,38 @@ class TestLook:
         assert is_best(groups, prices, people=0, value=MILLION, budget=500_000)
         assert not is_best(groups, prices, people=0, value=MILLION - 1, budget=500_001)
         assert is_best(groups, prices, people=4, value=0, budget=500_001)
+        twice = [Found(0, 0, (0, 1, 2), 0), Found(1, 0, (1, 0, 2), -400_000)]  # the same people under two leaders
+        for either in (twice, twice[::-1]):
+            assert not is_best(either, prices, people=0, value=1_400_000, budget=2 * MILLION)
+            assert is_best(either, prices, people=0, value=1_500_000, budget=2 * MILLION)
         apart = [*groups, Found(0, 0, (6, 7, 8), 0)]
         assert not is_best(apart, prices, people=6, value=MILLION - 1, budget=500_001)
+
+
+def knows_all(snapshot: Snapshot) -> None:
+    """The groups of this snapshot, and no others."""
+    everything = Everything(snapshot)
+    problem, grouping = everything.problem, everything.grouping
+    people = people_of(problem, grouping)
+    circles = circles_of(problem, people, level=grouping.level)
+    nothing = np.zeros(problem.size, np.int64)
+    best: dict[frozenset[int], int] = {}
+    for group in groups_above(
+        people, circles, grouping, Certificate(nothing, nothing, 0, True), short=2**40, steps=Steps()
+    ):
+        members = frozenset(group.members)
+        best[members] = max(best.get(members, group.over), group.over)
+    assert best == everything.worth
+    for option in range(circles.size):
+        lead = int(circles.lead[option])
+        led = everything.led.get((lead, int(circles.offer[option])), {})
+        for size in range(grouping.least, grouping.most + 1):
+            for others in combinations(sorted(set(range(problem.size)) - {lead}), size - 1):
+                wrong = [
+                    wrong_with(people, circles, grouping, option=option, language=each, members=(lead, *others))
+                    for each in range(len(problem.codes))
+                ]
+                assert ("" in wrong) == (frozenset((lead, *others)) in led)
 
 
 @pytest.mark.usefixtures("at_hand")
