@@ -201,6 +201,15 @@ class TestLook:
     def test_knows_that_clocks_are_apart_the_short_way_round(self) -> None:
         knows_all(around_the_world())
 
+    @pytest.mark.parametrize(
+        "text", ["sushi 0", "sushi 1"]
+    )  # one that does not meet everybody's need, and one that does
+    def test_knows_who_may_give_beside_who_leads(self, text: str) -> None:
+        offers = ("sushi 1", text, text)
+        people = [somebody(f"g{n}", offers=(each,), needs=(), role="gives") for n, each in enumerate(offers)]
+        people += [somebody(f"l{n}", offers=(), needs=(f"sushi {n}",), role="receives") for n in (0, 2)]
+        knows_all(snapshot_of(*people, grouping=Grouping()))
+
     def test_stops_when_it_may_look_no_further(self) -> None:
         snapshot, _ = a_club()
         problem, _ = problem_for(snapshot, table=close(snapshot))
