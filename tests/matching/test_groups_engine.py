@@ -378,13 +378,15 @@ class TestSearch:
                 assert every is None or len({group.members for group in every}) == len(over)
 
 
-def around_the_world() -> Snapshot:
-    """16 or 18 hours apart, which are 8 or 6."""
+def around_the_world(*more: str) -> Snapshot:
+    """16 or 18 hours apart, which are 8 or 6; and who needs it less, in ``more`` zones."""
     always = tuple(Free(weekday=day, start=0, end=24 * 60) for day in range(7))
     return snapshot_of(
         *(
-            somebody(f"p{number}", offers=("sushi",), needs=("sushi",), zone=zone, windows=always)
-            for number, zone in enumerate(("Pacific/Auckland", "America/New_York", "America/New_York"))
+            somebody(
+                f"p{number}", offers=("sushi",), needs=("sushi",), zone=zone, windows=always, priority=3 - number // 3
+            )
+            for number, zone in enumerate(("Pacific/Auckland", "America/New_York", "America/New_York", *more))
         ),
         grouping=Grouping(),
     )

@@ -200,6 +200,7 @@ class TestLook:
 
     def test_knows_that_clocks_are_apart_the_short_way_round(self) -> None:
         knows_all(around_the_world())
+        knows_all(around_the_world("Pacific/Honolulu"))  # who comes last is in the middle
 
     @pytest.mark.parametrize(
         "text", ["sushi 0", "sushi 1"]
