@@ -25,9 +25,9 @@ from services.matching.engine.model import Couple, Free, Grouping, Snapshot
 from services.matching.engine.scoring.ground import in_order
 from services.matching.engine.scoring.problem import MILLION
 from services.matching.engine.verifying_groups import GroupsReport, verify_groups
-from tests.matching.engine_people import near_for, problem_for, snapshot_of, somebody
+from tests.matching.engine_people import problem_for, snapshot_of, somebody
 from tests.matching.test_groups import a_kitchen, asked, plan_of, worked
-from tests.matching.test_groups_engine import Everything, gatherings
+from tests.matching.test_groups_engine import Everything, around_the_world, close, gatherings
 from tests.matching.test_verifying import OPERATOR
 from tests.matching.test_worker import at_hand
 from tests.matching.world import World
@@ -39,7 +39,7 @@ def verified(snapshot: Snapshot, proof: GroupsProof, *, steps: int = 1_000_000, 
     content = msgspec.json.encode(snapshot)
     return verify_groups(
         content,
-        near=near_bytes(near_for(snapshot)),
+        near=near_bytes(close(snapshot)),
         proof=groups_proof_bytes(proof),
         digest=digest or hashlib.sha256(content).hexdigest(),
         steps=Steps(steps),
@@ -62,7 +62,7 @@ def a_club() -> tuple[Snapshot, GroupsProof]:
         for number in range(8)
     ]
     snapshot = snapshot_of(*people, grouping=Grouping(most=4))
-    plan, proof = plan_groups(snapshot, near_for(snapshot))
+    plan, proof = plan_groups(snapshot, close(snapshot))
     assert plan.exact
     assert proof is not None
     assert len(proof.groups) == 2
@@ -104,7 +104,7 @@ class TestProof:
     @settings(max_examples=40, deadline=None)
     @given(gatherings(most=6))
     def test_holds_for_any_plan_and_what_the_run_says_is_settled(self, snapshot: Snapshot) -> None:
-        plan, proof = plan_groups(snapshot, near_for(snapshot))
+        plan, proof = plan_groups(snapshot, close(snapshot))
         assert proof is not None
         report = verified(snapshot, proof)
         assert report.faults == report.by_word == ()
@@ -163,14 +163,14 @@ class TestLook:
     @given(gatherings(most=6), st.integers(0, 2**32), st.booleans())
     def test_finds_every_group_above_the_bar_and_no_other(self, snapshot: Snapshot, seed: int, valued: bool) -> None:
         draw = np.random.default_rng(seed)
-        problem, _ = problem_for(snapshot)
+        problem, _ = problem_for(snapshot, table=close(snapshot))
         assert snapshot.grouping is not None
         grouping = snapshot.grouping
         people = people_of(problem, grouping)
         circles = circles_of(problem, people, level=grouping.level)
         prices = Certificate(
-            draw.integers(0, MILLION, problem.size),
-            draw.integers(0, 200_000, problem.size),
+            draw.integers(0, 500_000, problem.size) * draw.integers(0, 2, problem.size),
+            draw.integers(0, int(draw.choice((1, 200_000, 2_000_000))), problem.size),
             int(draw.integers(0, 500_000)),
             valued,
         )
@@ -193,25 +193,27 @@ class TestLook:
         assert len(found) == len(set(found))
         assert set(found) == expected
 
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=80, deadline=None)
     @given(gatherings(most=6))
     def test_knows_which_groups_there_are_and_what_they_are_worth(self, snapshot: Snapshot) -> None:
-        everything = Everything(snapshot)
-        problem, grouping = everything.problem, everything.grouping
-        people = people_of(problem, grouping)
-        circles = circles_of(problem, people, level=grouping.level)
-        nothing = np.zeros(problem.size, np.int64)
-        best: dict[frozenset[int], int] = {}
-        for group in groups_above(
-            people, circles, grouping, Certificate(nothing, nothing, 0, True), short=2**40, steps=Steps()
-        ):
-            members = frozenset(group.members)
-            best[members] = max(best.get(members, group.over), group.over)
-        assert best == everything.worth
+        knows_all(snapshot)
+
+    def test_knows_that_clocks_are_apart_the_short_way_round(self) -> None:
+        knows_all(around_the_world())
+        knows_all(around_the_world("Pacific/Honolulu"))  # who comes last is in the middle
+
+    @pytest.mark.parametrize(
+        "text", ["sushi 0", "sushi 1"]
+    )  # one that does not meet everybody's need, and one that does
+    def test_knows_who_may_give_beside_who_leads(self, text: str) -> None:
+        offers = ("sushi 1", text, text)
+        people = [somebody(f"g{n}", offers=(each,), needs=(), role="gives") for n, each in enumerate(offers)]
+        people += [somebody(f"l{n}", offers=(), needs=(f"sushi {n}",), role="receives") for n in (0, 2)]
+        knows_all(snapshot_of(*people, grouping=Grouping()))
 
     def test_stops_when_it_may_look_no_further(self) -> None:
         snapshot, _ = a_club()
-        problem, _ = problem_for(snapshot)
+        problem, _ = problem_for(snapshot, table=close(snapshot))
         assert snapshot.grouping is not None
         people = people_of(problem, snapshot.grouping)
         circles = circles_of(problem, people, level=3)
@@ -230,8 +232,38 @@ class TestLook:
         assert is_best(groups, prices, people=0, value=MILLION, budget=500_000)
         assert not is_best(groups, prices, people=0, value=MILLION - 1, budget=500_001)
         assert is_best(groups, prices, people=4, value=0, budget=500_001)
+        twice = [Found(0, 0, (0, 1, 2), 0), Found(1, 0, (1, 0, 2), -400_000)]  # the same people under two leaders
+        for either in (twice, twice[::-1]):
+            assert not is_best(either, prices, people=0, value=1_400_000, budget=2 * MILLION)
+            assert is_best(either, prices, people=0, value=1_500_000, budget=2 * MILLION)
         apart = [*groups, Found(0, 0, (6, 7, 8), 0)]
         assert not is_best(apart, prices, people=6, value=MILLION - 1, budget=500_001)
+
+
+def knows_all(snapshot: Snapshot) -> None:
+    """The groups of this snapshot, and no others."""
+    everything = Everything(snapshot)
+    problem, grouping = everything.problem, everything.grouping
+    people = people_of(problem, grouping)
+    circles = circles_of(problem, people, level=grouping.level)
+    nothing = np.zeros(problem.size, np.int64)
+    best: dict[frozenset[int], int] = {}
+    for group in groups_above(
+        people, circles, grouping, Certificate(nothing, nothing, 0, True), short=2**40, steps=Steps()
+    ):
+        members = frozenset(group.members)
+        best[members] = max(best.get(members, group.over), group.over)
+    assert best == everything.worth
+    for option in range(circles.size):
+        lead = int(circles.lead[option])
+        led = everything.led.get((lead, int(circles.offer[option])), {})
+        for size in range(grouping.least, grouping.most + 1):
+            for others in combinations(sorted(set(range(problem.size)) - {lead}), size - 1):
+                wrong = [
+                    wrong_with(people, circles, grouping, option=option, language=each, members=(lead, *others))
+                    for each in range(len(problem.codes))
+                ]
+                assert ("" in wrong) == (frozenset((lead, *others)) in led)
 
 
 @pytest.mark.usefixtures("at_hand")

@@ -101,7 +101,8 @@ class Searcher:
         found, bound = self._search(
             y, bonus=bonus, valued=valued, mode=EVERY, threshold=threshold, options=options, room=room
         )
-        return None if (bound > threshold).any() else found
+        looked_at = bound if options is None else bound[options]
+        return None if (looked_at > threshold).any() else found
 
     def _search(
         self, y: Numbers, *, bonus: int, valued: bool, mode: int, threshold: int, options: Numbers | None, room: int
