@@ -62,6 +62,11 @@ class BrokerSettings:
     heartbeat_ms: int = 3_000
     request_timeout_ms: int = 15_000
 
+    @property
+    def group_timeout_ms(self) -> int:
+        """How long a group's coordinator may take: it answers whoever joins when the others have joined or are given up."""
+        return self.session_timeout_ms + self.request_timeout_ms
+
     def client(self) -> dict[str, Any]:
         """What every client is constructed with to reach the broker."""
         options: dict[str, Any] = {"bootstrap_servers": self.bootstrap, **self.security}

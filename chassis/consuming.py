@@ -129,7 +129,7 @@ class Subscription(Generic[Message]):
             auto_offset_reset="earliest",
             session_timeout_ms=self.settings.session_timeout_ms,
             heartbeat_interval_ms=self.settings.heartbeat_ms,
-            request_timeout_ms=self.settings.request_timeout_ms + self.settings.session_timeout_ms,
+            request_timeout_ms=self.settings.group_timeout_ms,
             max_poll_interval_ms=300_000,
             metadata_max_age_ms=30_000,
             fetch_max_wait_ms=250,
@@ -251,7 +251,7 @@ class Subscription(Generic[Message]):
         coordinator = consumer._coordinator  # noqa: SLF001
         while self._is_still_member(consumer, batch):
             try:
-                async with asyncio.timeout(self._commit_within):
+                async with asyncio.timeout(self.settings.group_timeout_ms / 1000):
                     await coordinator.ensure_coordinator_known()
                     if self._is_still_member(consumer, batch):
                         await coordinator._do_commit_offsets(None, offsets)  # noqa: SLF001
@@ -270,10 +270,6 @@ class Subscription(Generic[Message]):
                     return
                 await self._wait(0.1)
         log.info("consumer.commit_outdated", group=self.group)
-
-    @property
-    def _commit_within(self) -> float:
-        return (self.settings.session_timeout_ms + self.settings.request_timeout_ms) / 1000
 
     def _is_still_member(self, consumer: AIOKafkaConsumer, batch: _Batch[Message]) -> bool:
         return batch.member[0] != "" and batch.member == self._member(consumer)

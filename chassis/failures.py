@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 import asyncpg
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, TimeoutError as PoolTimeout
 
+DATABASE_AWAY = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""What the driver raises to whoever holds a connection of their own whose server is away, or goes away meanwhile."""
+
 _BREAK_AFTER = 20  # permanent failures in a row
 _BREAK_RATIO = 0.5  # of the last _BREAK_WINDOW messages
 _BREAK_WINDOW = 100

@@ -24,6 +24,7 @@ import structlog
 from chassis import telemetry
 from chassis.broker import BrokerAway, Outgoing, Publisher
 from chassis.database import Transaction
+from chassis.failures import DATABASE_AWAY
 from contracts.base import Event, Recorded, encode
 
 LARGEST_FACT = (
@@ -196,7 +197,7 @@ class Relay:
                     await self._serve(connection)
             except BrokerAway as error:
                 self._note("relay.broker_away", error)
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
+            except DATABASE_AWAY as error:
                 self._note("relay.database_away", error)
             except Exception as error:
                 # Whatever it is, the facts are safe in the outbox: say it and try again.

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import httpx
 
+from chassis.failures import DATABASE_AWAY
 from chassis.identity import DevelopmentIssuer
 from contracts.base import OWNERS
 from deploy import template
@@ -192,7 +193,6 @@ def revive(running: Platform, *, say: Callable[[str], None] = lambda line: None)
 
 
 async def _bring_broker_back(running: Platform, infrastructure: Embedded, say: Callable[[str], None]) -> None:
-    import asyncpg  # these are not needed as long as nothing ends
 
     from deploy.reconcile import relays_held
     from deploy.topics import create
@@ -207,9 +207,7 @@ async def _bring_broker_back(running: Platform, infrastructure: Embedded, say: C
             await asyncio.to_thread(again, infrastructure, running.secrets, say)
     except BaseException as error:
         infrastructure.broker.kill()  # half of this is worse than nothing: newer facts would go out before older ones
-        if isinstance(
-            error, OSError | TimeoutError | asyncpg.PostgresError | asyncpg.InterfaceError | asyncpg.InternalClientError
-        ):
+        if isinstance(error, DATABASE_AWAY):
             raise PlatformFailed(f"the broker is not back, because the database does not answer: {error!r}") from error
         raise
 

@@ -12,6 +12,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import CoordinatorNotAvailableError
 
+from chassis.consuming import Subscription
 from chassis.database import Database
 from chassis.service import execute
 from contracts.profiles import CONTACTS
@@ -157,6 +158,19 @@ class TestRebalance:
             assert versions == list(range(1, 21))
 
 
+def clients_of(subscription: Subscription[Any], monkeypatch: pytest.MonkeyPatch) -> list[AIOKafkaConsumer]:
+    """The clients that it will make, one after the other."""
+    made: list[AIOKafkaConsumer] = []
+    make = subscription._consumer
+
+    def kept() -> AIOKafkaConsumer:
+        made.append(make())
+        return made[-1]
+
+    monkeypatch.setattr(subscription, "_consumer", kept)
+    return made
+
+
 class TestBroker:
     async def test_that_died_and_forgot_everything_is_survived(
         self, rows: Rows, kafka: Kafka, parts: Callable[..., Parts], database: Database
@@ -221,14 +235,7 @@ class TestBroker:
         subscription = part.running.subscription
         assert subscription is not None
         monkeypatch.setattr(subscription, "patience", 0.5)
-        made: list[AIOKafkaConsumer] = []
-        make = subscription._consumer
-
-        def kept() -> AIOKafkaConsumer:
-            made.append(make())
-            return made[-1]
-
-        monkeypatch.setattr(subscription, "_consumer", kept)
+        made = clients_of(subscription, monkeypatch)
         part.run_consumer()
         part.run_relay()
         await execute(SPEC, database, save("before"), actor=ADMIN)
@@ -245,14 +252,7 @@ class TestBroker:
         part = parts()
         subscription = part.running.subscription
         assert subscription is not None
-        made: list[AIOKafkaConsumer] = []
-        make = subscription._consumer
-
-        def kept() -> AIOKafkaConsumer:
-            made.append(make())
-            return made[-1]
-
-        monkeypatch.setattr(subscription, "_consumer", kept)
+        made = clients_of(subscription, monkeypatch)
         part.run_consumer()
         part.run_relay()
         await execute(SPEC, database, save("before"), actor=ADMIN)

@@ -15,11 +15,12 @@ from uuid import UUID
 import httpx
 from rich.console import Console
 
+from chassis.failures import DATABASE_AWAY
 from deploy.contracts import specs
 from tests.drill import meddling
 from tests.drill.erasing import take_notes
 from tests.drill.guests import come_and_go
-from tests.drill.ledger import AWAY, Books, collect, count_facts
+from tests.drill.ledger import Books, collect, count_facts
 from tests.drill.load import chat, live, settle_in, small_partners
 from tests.drill.oracle import Fault as Wrong, Finding, Ledger, counts, judge
 from tests.drill.plan import DEPLOYABLES, KILLS, Burst, Fault, Kind, plan
@@ -168,7 +169,7 @@ class Drill:
                 return await self._strike_once(stage, fault)
             except meddling.Meddled as away:
                 return str(away)
-            except AWAY as error:
+            except DATABASE_AWAY as error:
                 if time.monotonic() > deadline:
                     return f"{fault.kind} was left out: {error!r}"
                 await asyncio.sleep(0.3)
@@ -256,7 +257,7 @@ class Drill:
             try:
                 async with asyncio.timeout(_STRIKE_AGAIN_WITHIN):
                     await do()
-            except (*AWAY, httpx.HTTPError):
+            except (*DATABASE_AWAY, httpx.HTTPError):
                 if time.monotonic() > deadline:
                     raise
                 await asyncio.sleep(0.3)
@@ -303,7 +304,7 @@ class Drill:
         deadline = time.monotonic() + 60
         still, last = 0, -1
         while still < 4 and time.monotonic() < deadline:
-            with suppress(*AWAY):
+            with suppress(*DATABASE_AWAY):
                 async with self.books.open("notifications") as connection:
                     busy = await connection.fetchval(
                         "SELECT count(*) FROM mail WHERE state IN ('claimed', 'sending', 'taken')"

@@ -24,9 +24,6 @@ from tests.drill.shadow import differences
 from tests.drill.stubborn import Journal
 from tests.probes import Topics
 
-AWAY = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, TimeoutError)
-"""What somebody meets whose database is away, or goes away meanwhile."""
-
 _OWN_CLOCK = "advanceClock"  # the gateway's own; no service knows it
 
 

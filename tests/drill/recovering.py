@@ -11,7 +11,8 @@ from uuid import UUID
 
 import httpx
 
-from tests.drill.ledger import AWAY, Books
+from chassis.failures import DATABASE_AWAY
+from tests.drill.ledger import Books
 from tests.drill.plan import OWNERS
 
 _EVERY = 0.1
@@ -42,7 +43,7 @@ class Watch:
                 try:
                     marks = marks or await self._marks()
                     missing = await self._not_ready(http) or await self._not_arrived(marks)
-                except AWAY as error:
+                except DATABASE_AWAY as error:
                     missing = f"a database does not answer: {error!r}"
                 seconds = time.monotonic() - started
                 if not missing or seconds > within:
