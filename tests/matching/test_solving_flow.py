@@ -31,8 +31,7 @@ def penalties(cohort: Problem, *, alone: int = 5_000_000) -> Millionths:
 
 def worth(fraction: Fraction, couples: Edges, *, alone: Millionths) -> int:
     """Twice what a fraction is worth, less twice its penalties."""
-    last = fraction.flow[len(fraction.flow) - len(alone) :]
-    return int((fraction.halves * couples.w).sum()) - 2 * int((last * alone).sum())
+    return int((fraction.halves * couples.w).sum()) - 2 * int((fraction.alone * alone).sum())
 
 
 def bound(y: Millionths, couples: Edges, *, cohort: Problem, alone: Millionths) -> int:

@@ -34,6 +34,6 @@ def warm() -> None:
     one, two = np.zeros(1, np.int64), np.zeros(2, np.int64)
     correct_labels(two, one, one, one)
     descend(two, one, one, one, one, one.copy(), 1)
-    reroute(two, one, one, one, one, one.copy(), two, one.copy(), one.copy(), one.copy(), one.copy())
+    reroute(two, one, one, one, one, one.copy(), two, one.copy(), one.copy())
     lengthen(two, one, one, one, one, one, two, one, one.copy(), np.zeros(1, np.bool_), 1)
     colour(one, one, one[:0], np.full((1, 1), kernels.NONE, np.int64), one.copy())

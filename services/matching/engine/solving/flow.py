@@ -38,6 +38,11 @@ class Fraction:
     left: Millionths
     right: Millionths
 
+    @property
+    def alone(self) -> NDArray[np.int64]:
+        """int64[n], 1 for whoever waits and has nobody: what flows at a penalty."""
+        return self.flow[len(self.flow) - len(self.y) :]
+
 
 @dataclass(frozen=True, slots=True)
 class _Arcs:
@@ -92,18 +97,11 @@ def with_more(
     flow[at], flow[at + m], flow[2 * m :] = fraction.flow[:old], fraction.flow[old : 2 * old], fraction.flow[2 * old :]
     # Everybody's arcs together; back at the end.
     order = np.argsort(arcs.tail, kind="stable")
-    head, carried = arcs.head[order], flow[order]
+    tail, carried = arcs.tail[order], flow[order]
+    first = np.searchsorted(tail, np.arange(size + 1))
     place = np.concatenate([[0], np.cumsum(places)])
-    used = np.flatnonzero(carried)
-    used = used[np.argsort(head[used], kind="stable")]
-    degree = np.bincount(head[used], minlength=size).astype(np.int64)
-    held = np.zeros(int(place[-1]) + 1, np.int64)
-    held[place[head[used]] + np.arange(len(used)) - np.repeat(np.cumsum(degree) - degree, degree)] = used
     left, right = fraction.left.copy(), fraction.right.copy()
-    first = np.searchsorted(arcs.tail[order], np.arange(size + 1))
-    reroute(
-        first, arcs.tail[order], head, arcs.cost[order], arcs.room[order], carried, place, held, degree, left, right
-    )
+    reroute(first, tail, arcs.head[order], arcs.cost[order], arcs.room[order], carried, place, left, right)
     flow[order] = carried
     return _fraction(edges, flow, left, right, places=places)
 

@@ -81,18 +81,16 @@ def reroute(
     room: Millionths,
     flow: Millionths,
     place: Millionths,
-    held: Millionths,
-    degree: Millionths,
     left: Millionths,
     right: Millionths,
 ) -> int:
     """Mend a flow of least cost that new arcs, without flow, made dearer than it need be; how many units were sent anew.
 
-    The arcs of L_p are ``first[p]:first[p + 1]``, those that carry something to R_p ``held[place[p]:place[p] + degree[p]]``; ``left`` and
-    ``right`` are its potentials: ``cost + left[tail] − right[head]`` is not positive where something flows, and not negative where there
-    is room, but on the new arcs. There the potential of L_p rises until it is not, and what L_p sends at a loss thereby is taken back. Each
-    unit is then sent again the cheapest way (Dijkstra's algorithm on these reduced costs, from L_p to the nearest R that lacks one), and
-    the potentials of whatever was nearer are brought in line: after each unit the flow is again the cheapest of its size."""
+    The arcs of L_p are ``first[p]:first[p + 1]``, its places ``place[p + 1] − place[p]``; ``left`` and ``right`` are its potentials:
+    ``cost + left[tail] − right[head]`` is not positive where something flows, and not negative where there is room, but on the new
+    arcs. There the potential of L_p rises until it is not, and what L_p sends at a loss thereby is taken back. Each unit is then sent
+    again the cheapest way (Dijkstra's algorithm on these reduced costs, from L_p to the nearest R that lacks one), and the potentials
+    of whatever was nearer are brought in line: after each unit the flow is again the cheapest of its size."""
     size = len(left)
     lacks_left, lacks_right = np.zeros(size, np.int64), np.zeros(size, np.int64)
     for p in range(size):
@@ -109,12 +107,12 @@ def reroute(
                 lacks_left[p] += flow[k]
                 lacks_right[to] += flow[k]
                 flow[k] = 0
-                end = place[to] + degree[to] - 1
-                for slot in range(place[to], end):
-                    if held[slot] == k:
-                        held[slot] = held[end]
-                        break
-                degree[to] -= 1
+    # What carries something to R_p: held[place[p]:place[p] + degree[p]].
+    held, degree = np.empty(place[size], np.int64), np.zeros(size, np.int64)
+    for k in range(len(flow)):
+        if flow[k] > 0:
+            held[place[head[k]] + degree[head[k]]] = k
+            degree[head[k]] += 1
     # L_p is node p, R_p node size + p.
     seen, done = np.full(2 * size, NONE), np.full(2 * size, NONE)
     dist, by = np.zeros(2 * size, np.int64), np.zeros(2 * size, np.int64)

@@ -7,7 +7,6 @@ than that: whoever's price fell further is looked at alone, with everybody.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from services.matching.engine.solving.couples import joined, some
 from services.matching.engine.solving.pairs import Edges, Millionths, Pairs, Priced, edges_of
@@ -30,15 +29,11 @@ class Repricing:
         if alone.sum() * FEW > len(y):
             return None
         near = some(self._near, ~(alone[self._near.u] | alone[self._near.v]))
-        worst = _above(joined(near, *(self._row(person) for person in np.flatnonzero(alone).tolist())), y)
+        known = joined(near, *(self._row(person) for person in np.flatnonzero(alone).tolist()))
+        worst = some(known, known.w > y[known.u] + y[known.v])
         over = worst.w - y[worst.u] - y[worst.v]
         return Priced(excess=sum(over.tolist()), worst=worst, more=np.zeros(len(y), np.bool_))
 
     def _row(self, person: int) -> Edges:
         partners, w = self._pairs.of(person)
         return edges_of(np.full(len(partners), person, np.int32), partners, w)
-
-
-def _above(edges: Edges, y: Millionths) -> Edges:
-    above: NDArray[np.bool_] = edges.w > y[edges.u] + y[edges.v]
-    return some(edges, above)

@@ -51,10 +51,8 @@ MOST_COLUMNS = 60_000
 FEW_COLUMNS = 30_000  # above
 ROUNDS = 100
 NEAR = 50_000  # millionths: from known prices, couples begin with those that fall short of them by no more than this
-SWEEPS, DESCENTS = (
-    20,
-    2,
-)  # over the prices of everybody, and how often all pairs are held against them, before the first flow
+SWEEPS = 20  # over the prices of everybody, at a time
+DESCENTS = 2  # so often all pairs are held against such prices before the first flow
 FRESH = 10  # a flow is mended when fewer couples join than one for so many people
 MOST_PLACES = 1_000
 
@@ -255,7 +253,7 @@ class _Run:
             self.on_best()
             fresh = without(self._within(priced.worst), columns)
             self._edges = joined(columns, fresh)
-            missed, short = _missed(fraction, columns, alone=alone)
+            missed, short = 2 * sum((fraction.alone * alone).tolist()), 2 * int(fraction.alone.sum())
             most = ceiling(self._certificate(self._y, alone, priced.excess), places=self.places)
             over = 2 * most - (int((fraction.halves * columns.w).sum()) - missed)
             if not len(fresh) or over * 1_000_000 <= 2 * target * abs(most):
@@ -366,14 +364,6 @@ class _Run:
             if within < 4 or (fullest < CANDIDATES and len(found) <= most):
                 return found, within
             within //= 4
-
-
-def _missed(fraction: Fraction, columns: Edges, *, alone: Millionths) -> tuple[int, int]:
-    """Twice the penalties that a fraction pays, and how many halves of people it leaves alone."""
-    size = len(alone)
-    degree = np.bincount(columns.u, fraction.halves, size) + np.bincount(columns.v, fraction.halves, size)
-    missing = np.where(alone > 0, np.maximum(0, 2 - degree.astype(np.int64)), 0)
-    return sum((missing * alone).tolist()), int(missing.sum())
 
 
 def _check(size: int, *, places: Millionths, waiting: NDArray[np.bool_], forced: Edges) -> None:
