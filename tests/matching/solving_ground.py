@@ -33,6 +33,10 @@ class Problem:
         return [(u, v) for u, v in combinations(range(len(self.places)), 2) if self.value[u, v] != NEVER]
 
 
+def listed(couples: Edges | Solution) -> list[tuple[int, int]]:
+    return list(zip(couples.u.tolist(), couples.v.tolist(), strict=True))
+
+
 def edges(couples: dict[tuple[int, int], int]) -> Edges:
     """Sorted."""
     listed = sorted(couples)

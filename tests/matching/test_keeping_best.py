@@ -16,8 +16,8 @@ from services.matching.engine.stated import Stated, state
 from tests.matching.dice import Dice, thrown
 from tests.matching.engine_people import near_for, snapshot_of, somebody
 from tests.matching.properties import cases
-from tests.matching.solving_ground import Problem, edges, optimum, plain, problem, some_plan
-from tests.matching.test_solving_repair import DropOut, around, listed, worths
+from tests.matching.solving_ground import Problem, edges, listed, optimum, plain, problem, some_plan
+from tests.matching.test_solving_repair import DropOut, around, worths
 
 SNAPSHOT = snapshot_of(somebody("one"), somebody("two"))
 STATED = state(SNAPSHOT, near_for(SNAPSHOT), seed=0)

@@ -15,11 +15,7 @@ from services.matching.engine.solving.solve import solve
 from services.matching.engine.solving.stability import blocking
 from tests.matching.dice import Dice, dice
 from tests.matching.properties import cases
-from tests.matching.solving_ground import Problem, edges, optimum, plain, problems, some_plan, verdict
-
-
-def listed(found: object) -> list[tuple[int, int]]:
-    return list(zip(found.u.tolist(), found.v.tolist(), strict=True))  # type: ignore[attr-defined]
+from tests.matching.solving_ground import Problem, edges, listed, optimum, plain, problems, some_plan, verdict
 
 
 def floored(problem: Problem, floor: int) -> Problem:

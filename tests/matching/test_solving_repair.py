@@ -12,14 +12,10 @@ from services.matching.engine.solving.repair import Repaired, locked, sticky
 from services.matching.engine.solving.solve import solve
 from tests.matching.dice import Dice, thrown
 from tests.matching.properties import cases
-from tests.matching.solving_ground import Problem, edges, matrix, optimum, plain, problem, some_plan
+from tests.matching.solving_ground import Problem, edges, listed, matrix, optimum, plain, problem, some_plan
 
 ASKED = 12
 """Of those whom somebody could be with, only so many are asked to move."""
-
-
-def listed(found: Edges) -> list[tuple[int, int]]:
-    return list(zip(found.u.tolist(), found.v.tolist(), strict=True))
 
 
 def worths(found: Edges) -> dict[tuple[int, int], int]:

@@ -26,8 +26,8 @@ from services.matching.engine.scoring.ground import in_order
 from services.matching.engine.scoring.problem import MILLION
 from services.matching.engine.verifying_groups import GroupsReport, verify_groups
 from tests.matching.engine_people import problem_for, snapshot_of, somebody
+from tests.matching.groups_ground import Everything, around_the_world, close, gatherings
 from tests.matching.test_groups import a_kitchen, asked, plan_of, worked
-from tests.matching.test_groups_engine import Everything, around_the_world, close, gatherings
 from tests.matching.test_verifying import OPERATOR
 from tests.matching.test_worker import at_hand
 from tests.matching.world import World
