@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pytest
 from hypothesis import given
 
 from services.matching.engine.keeping import keeping
@@ -143,6 +144,19 @@ def test_who_was_left_alone_for_want_of_time_is_served_and_the_bound_still_holds
     found = run.kept(best)
     assert (listed(found.couples), found.unmatched, found.value) == ([(0, 1), (2, 3)], 0, 3)
     assert (found.upper_bound >= 3, found.exact, found.ended) == (True, False, CANCELLED)
+
+
+def test_without_time_to_plan_everybody_anew_nothing_is_kept_for_which_more_are_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("services.matching.engine.solving.plan.PATIENCE", 0)
+    path = plain(4, {(0, 1): 1, (1, 2): 9, (2, 3): 2})
+    run = Run(path, edges({(1, 2): 9}), most=0, late=False)
+    best = run.best()
+    assert best.unmatched == 0
+    for late in ({"deadline": lambda: 0.0}, {"cancelled": lambda: True}):
+        assert keeping(run.stated, best, forced=path.forced, most=0, **late) is best
+    assert run.kept(best) is not best
 
 
 def test_a_plan_at_its_bound_is_not_exact_while_something_else_is_left_to_do() -> None:

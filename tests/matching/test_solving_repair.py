@@ -147,13 +147,14 @@ def test_sticky_makes_the_most_of_those_around_who_is_alone(drop_out: DropOut) -
 
 
 def around(drop_out: DropOut) -> set[int]:
-    """Who is planned anew: those alone, then those with a free place; whom these would like best, with their partners; and so on."""
+    """Who is planned anew: those alone, then those with a free place; whom of those here they would like best, and
+    their partners; and so on."""
     degree = [len(drop_out.partners(p)) for p in range(drop_out.size)]
     alone = [p for p in range(drop_out.size) if drop_out.alone[p] and drop_out.room[p]]
     free = [p for p in range(drop_out.size) if drop_out.room[p] > degree[p] and p not in alone]
     people = [*alone, *free][: drop_out.most]
     for person in people:  # it grows
-        known = [p for p in range(drop_out.size) if drop_out.problem.value[person, p] != NEVER]
+        known = [p for p in range(drop_out.size) if drop_out.room[p] and drop_out.problem.value[person, p] != NEVER]
         for other in sorted(known, key=lambda p: (-drop_out.problem.value[person, p], p))[:ASKED]:
             for who in (other, *drop_out.partners(other)):
                 if who not in people and len(people) < drop_out.most:

@@ -6,7 +6,9 @@ keeping couples together costs.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from math import inf
 
 import numpy as np
 
@@ -22,10 +24,20 @@ from services.matching.engine.stated import Stated
 _NOBODY = np.empty(0, np.int32)
 
 
-def keeping(known: Stated, best: Solution, *, forced: Edges, most: int = NEIGHBOURS, settled: bool = True) -> Solution:
+def keeping(
+    known: Stated,
+    best: Solution,
+    *,
+    forced: Edges,
+    most: int = NEIGHBOURS,
+    settled: bool = True,
+    cancelled: Callable[[], bool] = lambda: False,
+    deadline: Callable[[], float] = lambda: inf,
+) -> Solution:
     """The plan that keeps what of ``known.sticky`` is worth its bonus, and leaves as few people alone as ``best`` does; ``best``
-    itself when there is nothing to keep. ``most``: people who are planned anew, as long as nobody is left alone by that. Not
-    ``settled``: the best plan is not yet all that was asked for, and none that meets its bound is exact."""
+    itself when there is nothing to keep, or no time to find out how without leaving more alone. ``most``: people who are planned anew,
+    as long as nobody is left alone by that. Not ``settled``: the best plan is not yet all that was asked for, and none that meets its
+    bound is exact. ``deadline``: seconds left."""
     if not len(known.sticky):
         return best
     size = known.pairs.size
@@ -38,8 +50,12 @@ def keeping(known: Stated, best: Solution, *, forced: Edges, most: int = NEIGHBO
     if unmatched_of(joined(forced, couples), waiting=everybody) > best.unmatched:
         # The neighbourhood of those who are alone was too small: everybody is planned anew, with the same bonus.
         held = Edges(now.u, now.v, now.w + BONUS)
-        found = solve(Revalued(pairs, held), places=places, waiting=waiting).couples
+        found = solve(
+            Revalued(pairs, held), places=places, waiting=waiting, cancelled=cancelled, deadline=deadline
+        ).couples
         couples = Edges(found.u, found.v, pairs.value(found.u, found.v))
+        if unmatched_of(joined(forced, couples), waiting=everybody) > best.unmatched:
+            return best
     plan = joined(forced, couples)
     value, unmatched = worth(plan), unmatched_of(plan, waiting=everybody)
     bound = best.upper_bound

@@ -180,7 +180,14 @@ def solved(
         )
         if cancelled():
             raise Cancelled
-        found = keeping(sticky_above(known, fair), fair.found, forced=forced, settled=fair.settled)
+        found = keeping(
+            sticky_above(known, fair),
+            fair.found,
+            forced=forced,
+            settled=fair.settled,
+            cancelled=cancelled,
+            deadline=deadline,
+        )
         more = with_one_more(
             known.pairs, found.couples, groups=known.problem.rules.included, places=known.problem.places, forced=forced
         )

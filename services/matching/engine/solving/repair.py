@@ -63,7 +63,7 @@ def sticky(
     As few alone as can be in that neighbourhood, then value and bonus; all of a small cohort is one neighbourhood."""
     left, room = _left(couples, places=places, gone=gone)
     taken = degrees(left, pairs.size)
-    people = _neighbourhood(pairs, left, alone=(taken == 0) & waiting & (room > 0), free=room > taken, most=most)
+    people = _neighbourhood(pairs, left, room=room, alone=(taken == 0) & waiting & (room > 0), most=most)
     old = _inside(left, people)
     outside = taken[people] - degrees(old, len(people))  # partners who are not planned anew keep their places
     part = among(pairs, people)
@@ -113,10 +113,9 @@ def _named(edges: Edges, people: Numbers) -> Edges:
     return Edges(people[edges.u], people[edges.v], edges.w)
 
 
-def _neighbourhood(
-    pairs: Pairs, couples: Edges, *, alone: NDArray[np.bool_], free: NDArray[np.bool_], most: int
-) -> Numbers:
-    """Who is alone or has a free place, whom these would like best, the partners of those, and so on."""
+def _neighbourhood(pairs: Pairs, couples: Edges, *, room: Millionths, alone: NDArray[np.bool_], most: int) -> Numbers:
+    """Who is alone or has a free place, whom of those with places these would like best, the partners of those, and so on."""
+    free = room > degrees(couples, pairs.size)
     inside = np.zeros(pairs.size, dtype=np.bool_)
     ring = np.concatenate([np.flatnonzero(alone), np.flatnonzero(free & ~alone)])[:most]
     partners: dict[int, list[int]] = {}
@@ -129,6 +128,7 @@ def _neighbourhood(
         following = []
         for person in ring.tolist():
             others, w = pairs.of(person)
+            others, w = others[room[others] > 0], w[room[others] > 0]
             for other in others[np.argsort(-w, kind="stable")[:ASKED]].tolist():
                 for who in (other, *partners.get(other, ())):
                     if not inside[who] and count < most:
