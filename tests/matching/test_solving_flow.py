@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from services.matching.engine.solving import repricing
+from services.matching.engine.solving import couples, repricing
+from services.matching.engine.solving.blocks import Part
 from services.matching.engine.solving.certificate import Certificate, ceiling, no_barrier
 from services.matching.engine.solving.couples import AtLeast, Revalued, joined, none, some
 from services.matching.engine.solving.descent import descended
@@ -92,12 +93,15 @@ class TestRepricing:
     def test_knows_all_pairs_above_prices_that_have_moved(self, cohort: Problem, more: Dice) -> None:
         size = len(cohort.places)
         view: Pairs = cohort.pairs
-        match more.upto(2):
+        match more.upto(3):
             case 1:
                 changed = {couple: more.one((-5, 7, 900_000)) for couple in cohort.couples() if more.upto(4) == 4}
                 view = Revalued(cohort.pairs, edges(changed))
             case 2:
                 view = AtLeast(cohort.pairs, more.between(-4, 7))
+            case 3:
+                people = np.array([p for p in range(size) if more.upto(3)], dtype=np.int32)
+                view, size = Part(cohort.pairs, people), len(people)
         spread = more.one((4, 400_000))
         y = np.array([more.between(-spread, spread) for _ in range(size)], dtype=np.int64)
         within = more.between(0, spread)
@@ -141,6 +145,7 @@ def small(*, each: int, few: int) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(repricing, "EACH", each)
         patch.setattr(repricing, "FEW", few)
+        patch.setattr(couples, "LOOKED_THROUGH", each - 1)
         yield
 
 
