@@ -24,7 +24,7 @@ from services.matching.engine.solving.certificate import Certificate, ceiling, l
 from services.matching.engine.solving.couples import Revalued, degrees, joined, none, replaced, some, without
 from services.matching.engine.solving.cover import cover
 from services.matching.engine.solving.descent import descended
-from services.matching.engine.solving.finish import finish
+from services.matching.engine.solving.finish import Asked, finish
 from services.matching.engine.solving.flow import FREE, LARGE, Fraction, fractional, with_more
 from services.matching.engine.solving.pairs import (
     LARGEST,
@@ -46,9 +46,7 @@ JOIN = 6  # of everybody's pairs worth more than their prices, how many join at 
 TARGET = 10  # parts per million of the bound
 EXACT = 10_000
 CANDIDATES = 400  # of one person, for the finish: more than that within the gap is no longer a small program
-ALWAYS = 2_000  # people: so many are made exact whatever it takes
-MOST_COLUMNS = 60_000
-FEW_COLUMNS = 30_000  # above
+MOST_COLUMNS = 120_000  # of the finish
 ROUNDS = 100
 NEAR = 50_000  # millionths: from known prices, couples begin with those that fall short of them by no more than this
 SWEEPS = 20  # over the prices of everybody, at a time
@@ -334,34 +332,33 @@ class _Run:
         for _ in range(2):
             gap = bound - worth(self.couples)
             candidates, within = self._candidates(certificate.y, gap=gap)
-            if within < gap and len(self.places) > ALWAYS:
-                return
-            finished = finish(
+            asked = Asked(
                 joined(candidates, self.couples),
                 y=np.where(self.places > 0, certificate.y, 0),
                 alone=certificate.alone,
                 places=self.places,
                 waiting=self.waiting,
-                unmatched=unmatched - int((self.waiting & (self.places == 0)).sum()),
-                gap=gap,
-                seconds=self._deadline(),
+                unmatched=unmatched,
+                penalty=self._penalty,
+                halted=self._halt,
+                seconds=self._deadline,
             )
-            if finished.couples is not None and worth(finished.couples) > worth(self.couples):
-                self.couples = finished.couples
+            finished = finish(asked, plan=self.couples, gap=gap)
+            gained = worth(finished.couples) - worth(self.couples)
+            self.couples = finished.couples
             if within == gap:
-                self.proven = None if finished.bound is None else max(finished.bound, worth(self.couples))
-                break
-            if worth(self.couples) == bound - gap or self._halt():
+                self.proven = finished.bound
+            if within == gap or not gained or self._halt():
                 break  # a better plan would have brought the gap closer to what fits
 
     def _candidates(self, y: Millionths, *, gap: int) -> tuple[Edges, int]:
         """The couples whose reduced cost is below ``gap``, or below what of it still makes a small program."""
-        within, most = gap, MOST_COLUMNS if len(self.places) <= ALWAYS else FEW_COLUMNS
+        within = gap
         while True:
             lowered = y - np.where(self.places > 0, within // 2 + 1, 0)
             found = self._within(self.pairs.price(lowered, each=CANDIDATES).worst)
             fullest = int(degrees(found, len(self.places)).max(initial=0))
-            if within < 4 or (fullest < CANDIDATES and len(found) <= most):
+            if within < 4 or (fullest < CANDIDATES and len(found) <= MOST_COLUMNS):
                 return found, within
             within //= 4
 

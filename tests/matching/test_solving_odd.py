@@ -1,0 +1,170 @@
+"""Cuts by odd sets: no plan breaks them, and fractions that break none are worth what the best plan is."""
+
+from collections.abc import Iterator
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import given
+from numpy.typing import NDArray
+from scipy.optimize import linprog
+
+from benchmarks.cohorts import problem as cohort
+from services.matching.engine.scoring.indexed import IndexedPairs
+from services.matching.engine.solving import finish, odd
+from services.matching.engine.solving.odd import Columns, Cut
+from services.matching.engine.solving.solve import solve
+from tests.matching.properties import cases
+from tests.matching.solving_ground import Problem, optimum, problems, verdict
+
+
+def columns(problem: Problem) -> tuple[Columns, NDArray[np.int64]]:
+    """And the worth of each."""
+    size = len(problem.places)
+    listed = problem.couples()
+    people = list(range(size))
+    made = Columns(
+        np.array([u for u, _ in listed] + people, np.int64),
+        np.array([v for _, v in listed] + [size] * size, np.int64),
+        np.zeros(len(listed) + size, np.int64),
+        np.concatenate([np.ones(len(listed), np.int64), problem.places]),
+        problem.places,
+    )
+    return made, np.array([problem.value[couple] for couple in listed] + [0] * size, np.int64)
+
+
+def fraction(of: Columns, worth: NDArray[np.int64], cuts: list[Cut]) -> tuple[NDArray[np.float64], float]:
+    """The most that can be had within the places and the cuts, and by what."""
+    size = len(of.places)
+    rows = np.zeros((size + 1, len(of.u)))
+    np.add.at(rows, (of.u, np.arange(len(of.u))), 1)
+    np.add.at(rows, (of.v, np.arange(len(of.u))), 1)
+    upper = np.zeros((len(cuts), len(of.u)))
+    for row, cut in zip(upper, cuts, strict=True):
+        row[cut.columns] = 1
+    found = linprog(
+        -worth.astype(float),
+        A_eq=rows[:-1],
+        b_eq=of.places,
+        A_ub=upper if cuts else None,
+        b_ub=[cut.most for cut in cuts] or None,
+        bounds=np.column_stack([of.low, of.high]),
+    )
+    assert found.status == 0, found.message
+    return found.x, -found.fun
+
+
+def plans(of: Columns) -> Iterator[NDArray[np.int64]]:
+    """All of them, whole."""
+    size, couples = len(of.places), [(int(u), int(v)) for u, v in zip(of.u, of.v, strict=True) if v < len(of.places)]
+    for chosen in product((0, 1), repeat=len(couples)):
+        left = of.places.copy()
+        for (u, v), once in zip(couples, chosen, strict=True):
+            left[u] -= once
+            left[v] -= once
+        if size and (left >= 0).all():
+            yield np.concatenate([np.array(chosen, np.int64), left])
+
+
+def cut_until_nothing_is_broken(of: Columns, worth: NDArray[np.int64]) -> tuple[list[Cut], float]:
+    cuts: list[Cut] = []
+    for _ in range(60):
+        x, value = fraction(of, worth, cuts)
+        found = odd.broken(x, of, reduced=np.zeros(len(worth), np.int64), reach=10)
+        if not found:
+            return cuts, value
+        cuts += found
+    raise AssertionError("There is always another cut.")
+
+
+@cases(80)
+@given(problems(most=6, forcing=False))
+def test_no_plan_breaks_a_cut(problem: Problem) -> None:
+    of, worth = columns(problem)
+    if len(problem.couples()) > 10 or not len(worth):
+        return
+    cuts, _ = cut_until_nothing_is_broken(of, worth)
+    for plan in plans(of):
+        for cut in cuts:
+            assert plan[cut.columns].sum() <= cut.most
+
+
+@cases(150)
+@given(problems(forcing=False))
+def test_a_fraction_that_breaks_no_cut_is_worth_what_the_best_plan_is(problem: Problem) -> None:
+    """Edmonds' theorem, and that the search for cuts overlooks none."""
+    of, worth = columns(problem)
+    if not len(worth):
+        return
+    alone = Problem(problem.value, problem.places, np.zeros(len(problem.places), dtype=np.bool_), problem.forced)
+    assert cut_until_nothing_is_broken(of, worth)[1] == pytest.approx(optimum(alone)[1])
+
+
+@cases(150)
+@given(problems(forcing=False))
+def test_limits_that_leave_a_choice_are_heeded(problem: Problem) -> None:
+    """As after narrowing: some couples are certain, some are out, some places must stay open."""
+    of, worth = columns(problem)
+    best = optimum(
+        Problem(problem.value, problem.places, np.zeros(len(problem.places), dtype=np.bool_), problem.forced)
+    )
+    if not len(worth) or not best[1]:
+        return
+    x, _ = fraction(of, worth, cut_until_nothing_is_broken(of, worth)[0])
+    whole = np.rint(x).astype(np.int64)
+    if np.abs(x - whole).max() > odd.WHOLE:
+        return
+    some = np.arange(len(worth)) % 3
+    narrowed = Columns(
+        of.u, of.v, np.where(some == 0, whole, of.low), np.where(some == 1, np.maximum(whole, 1), of.high), of.places
+    )
+    assert cut_until_nothing_is_broken(narrowed, worth)[1] == pytest.approx(best[1])
+
+
+def test_a_ring_grows_into_sets_that_are_cut_off_together() -> None:
+    """Three who take half of each other, and thirty couples who could take one of them in, each at a higher price."""
+    ring = [(0, 1), (0, 2), (1, 2)]
+    couples = [(u, u + 1) for u in range(3, 63, 2)]
+    links = [(0, person) for person in range(3, 63)]
+    listed, people = sorted([*ring, *couples, *links]), np.arange(63)
+    of = Columns(
+        np.concatenate([[u for u, _ in listed], people]),
+        np.concatenate([[v for _, v in listed], np.full(63, 63)]),
+        np.zeros(len(listed) + 63, np.int64),
+        np.ones(len(listed) + 63, np.int64),
+        np.ones(63, np.int64),
+    )
+    x = np.array([0.5 if pair in ring else float(pair in couples) for pair in listed] + [0.0] * 63)
+    dear = np.array([pair[1] if pair in links else 0 for pair in listed] + [100] * 63)
+
+    def largest(reach: int) -> int:
+        cuts = odd.broken(x, of, reduced=dear, reach=reach)
+        assert all(x[cut.columns].sum() > cut.most for cut in cuts)
+        assert {3} <= {cut.most * 2 + 1 for cut in cuts}
+        return max(cut.most * 2 + 1 for cut in cuts)
+
+    assert largest(1) == 3
+    assert 35 <= largest(21) <= 45  # from either end of a path
+    assert largest(100) > 50
+
+
+@cases(300)
+@given(problems())
+def test_with_cuts_in_the_smallest_cohorts_the_finish_is_exact(problem: Problem) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(finish, "FEW", 0)
+        solution = solve(problem.pairs, places=problem.places, waiting=problem.waiting, forced=problem.forced)
+    assert (solution.unmatched, solution.value) == optimum(problem)
+    assert solution.exact
+    assert verdict(problem, solution).faults == ()
+
+
+def test_a_cohort_whose_prices_leave_most_of_it_open_is_made_exact() -> None:
+    """Half of a one-way pair's cost is in the gap: more couples are within it than an integer program of them all can be solved with."""
+    people = cohort(3_000, seed=1)
+    pairs = IndexedPairs(people)
+    near_enough = solve(pairs, places=people.places, exact_up_to=0)
+    solution = solve(pairs, places=people.places)
+    assert near_enough.upper_bound - near_enough.value > 1_000_000
+    assert solution.exact
+    assert near_enough.value < solution.value <= near_enough.upper_bound
