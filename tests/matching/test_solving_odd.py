@@ -168,3 +168,17 @@ def test_a_cohort_whose_prices_leave_most_of_it_open_is_made_exact() -> None:
     assert near_enough.upper_bound - near_enough.value > 1_000_000
     assert solution.exact
     assert near_enough.value < solution.value <= near_enough.upper_bound
+
+
+@pytest.mark.parametrize("people", [301, 2_001])
+def test_the_bound_is_close_where_somebody_has_to_stay_alone_whom_fractions_serve(people: int) -> None:
+    """One place each, and an odd number of people: three halves of a circle serve them all, and no plan does."""
+    alike = cohort(people, seed=1)
+    places = np.ones(people, np.int64)
+    near_enough = solve(IndexedPairs(alike), places=places, exact_up_to=0)
+    assert near_enough.unmatched == near_enough.unmatched_bound == 1
+    largest = int(near_enough.w.max())
+    assert near_enough.upper_bound - near_enough.value < 2 * largest
+    solution = solve(IndexedPairs(alike), places=places)
+    assert solution.exact
+    assert solution.value <= near_enough.upper_bound

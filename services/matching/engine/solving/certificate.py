@@ -46,11 +46,6 @@ class Barrier:
     group: Numbers
     inner: NDArray[np.bool_]
 
-    def crowded(self) -> NDArray[np.bool_]:
-        """bool[n]: who is in a group of several."""
-        numbers, members = np.unique(self.group[self.group != NOBODY], return_counts=True)
-        return np.isin(self.group, numbers[members > 1])
-
 
 def no_barrier(size: int) -> Barrier:
     """Proof of nothing."""

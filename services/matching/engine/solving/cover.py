@@ -16,7 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.matching.engine.solving.certificate import NOBODY, Barrier
-from services.matching.engine.solving.pairs import Edges, Millionths, Pairs, edges_of
+from services.matching.engine.solving.pairs import NEVER, Edges, Millionths, Pairs, edges_of
+
+FEW = 32  # people: fewer are looked at one by one
 
 
 def cover(
@@ -56,7 +58,9 @@ class _Search:
             self._mate[one], self._mate[other] = other, one
         # Besides the current search, what dead ones leave: nobody comes back there.
         self._from = [NOBODY] * len(self._owner)  # the outer node that reached an inner one
-        self._base = list(range(len(self._owner)))  # the base of the contracted odd cycle
+        self._base = np.arange(len(self._owner))  # the base of the contracted odd cycle
+        self._members: dict[int, list[int]] = {}  # of a base; those who are their own are left out
+        self._single = np.where(places == 1, self._first[:-1], NOBODY)  # a person's only node
         self._outer = [False] * len(self._owner)
         self._fresh = places > 0  # whether looking at somebody can tell more: they are not merely inner, or dead
         self._dead: list[int] = []
@@ -77,7 +81,7 @@ class _Search:
         group, inner = np.full(size, NOBODY, dtype=np.int32), np.zeros(size, dtype=np.bool_)
         for node in self._dead:
             if self._outer[node]:
-                group[self._owner[node]] = self._owner[self._base[node]]
+                group[self._owner[node]] = self._owner[int(self._base[node])]
             else:
                 inner[self._owner[node]] = True
         return Barrier(group, inner)
@@ -104,20 +108,18 @@ class _Search:
                 return tree
             for node in tree:
                 outer[node], base[node], self._from[node] = False, node, NOBODY
+                self._members.pop(node, None)
             self._fresh[reached] = True
             return None
 
         while queue:
             node = queue.popleft()
-            partners, w = self._pairs.of(self._owner[node])
-            open_ = self._fresh[partners]
-            partners, w = partners[open_], w[open_]
-            for person in partners[np.argsort(-w, kind="stable")].tolist():
+            for person in self._elsewhere(node):
                 for other in range(self._first[person], self._first[person + 1]):
                     if base[node] == base[other] or mate[node] == other:
                         continue
                     if outer[other]:
-                        spare = self._contract(node, other, tree=tree, queue=queue)
+                        spare = self._contract(node, other, queue=queue)
                         if spare != NOBODY:
                             self._spare(spare)
                             return finish(done=True)
@@ -138,21 +140,37 @@ class _Search:
                         self._fresh[person] = False
         return finish(done=False)
 
-    def _contract(self, node: int, other: int, *, tree: list[int], queue: deque[int]) -> int:
+    def _elsewhere(self, node: int) -> list[int]:
+        """Possible partners who are not in the same odd cycle, the best first."""
+        person, here = self._owner[node], self._base[node]
+        open_ = self._fresh & ((self._single == NOBODY) | (self._base[self._single] != here))
+        if np.count_nonzero(open_) <= FEW:
+            partners = np.flatnonzero(open_).astype(np.int32)
+            partners = partners[partners != person]
+            w = self._pairs.value(np.full(len(partners), person, np.int32), partners)
+            partners, w = partners[w != NEVER], w[w != NEVER]
+        else:
+            partners, w = self._pairs.of(person)
+            partners, w = partners[open_[partners]], w[open_[partners]]
+        best_first: list[int] = partners[np.argsort(-w, kind="stable")].tolist()
+        return best_first
+
+    def _contract(self, node: int, other: int, *, queue: deque[int]) -> int:
         """Make one of an odd cycle; a member who can spare a partner ends the search and is returned."""
         top = self._meeting_point(node, other)
         inside: set[int] = set()
         self._mark(node, top=top, child=other, inside=inside)
         self._mark(other, top=top, child=node, inside=inside)
-        for member in tree:
-            if self._base[member] in inside:
-                self._base[member] = top
-                if not self._outer[member]:
-                    if self._can_spare(member):
-                        return member
-                    self._outer[member] = True
-                    self._fresh[self._owner[member]] = True
-                    queue.append(member)
+        joining = [member for base in sorted(inside) for member in self._members.pop(base, [base])]
+        self._members.setdefault(top, [top]).extend(joining)
+        self._base[joining] = top
+        for member in joining:
+            if not self._outer[member]:
+                if self._can_spare(member):
+                    return member
+                self._outer[member] = True
+                self._fresh[self._owner[member]] = True
+                queue.append(member)
         return NOBODY
 
     def _meeting_point(self, one: int, other: int) -> int:
@@ -167,7 +185,7 @@ class _Search:
         node = self._base[other]
         while node not in above:
             node = self._base[self._from[self._mate[node]]]
-        return node
+        return int(node)
 
     def _mark(self, node: int, *, top: int, child: int, inside: set[int]) -> None:
         while self._base[node] != top:

@@ -28,11 +28,13 @@ FREE = DEAREST  # the price of somebody without places: whoever wants them must 
 
 @dataclass(frozen=True, slots=True)
 class Fraction:
-    """``halves``: int8[m], 0, 1 or 2 halves of every couple. ``y``: int64[n], prices in whole millionths.
+    """``halves``: int8[m], 0, 1 or 2 halves of every couple. ``doubled``: twice what they are worth. ``y``: int64[n], prices in whole
+    millionths.
 
     ``flow``: int64[2m + 2n], of the arcs in the order of ``_Arcs``, and the potentials of both sides (int64[n] each)."""
 
     halves: NDArray[np.int8]
+    doubled: int
     y: Millionths
     flow: NDArray[np.int64]
     left: Millionths
@@ -110,8 +112,9 @@ def _fraction(
     edges: Edges, flow: NDArray[np.int64], left: Millionths, right: Millionths, *, places: Millionths
 ) -> Fraction:
     m = len(edges)
-    doubled = np.where(places > 0, left - right, 2 * FREE)
-    return Fraction((flow[:m] + flow[m : 2 * m]).astype(np.int8), _whole(doubled, edges), flow, left, right)
+    halves = flow[:m] + flow[m : 2 * m]
+    y = _whole(np.where(places > 0, left - right, 2 * FREE), edges)
+    return Fraction(halves.astype(np.int8), int((halves * edges.w).sum()), y, flow, left, right)
 
 
 def _flow(

@@ -20,7 +20,14 @@ from math import inf
 import numpy as np
 from numpy.typing import NDArray
 
-from services.matching.engine.solving.certificate import Certificate, ceiling, least_alone, most_value, no_barrier
+from services.matching.engine.solving.certificate import (
+    NOBODY,
+    Certificate,
+    ceiling,
+    least_alone,
+    most_value,
+    no_barrier,
+)
 from services.matching.engine.solving.couples import Revalued, degrees, joined, none, replaced, some, without
 from services.matching.engine.solving.cover import cover
 from services.matching.engine.solving.descent import descended
@@ -51,6 +58,7 @@ ROUNDS = 100
 NEAR = 50_000  # millionths: from known prices, couples begin with those that fall short of them by no more than this
 SWEEPS = 20  # over the prices of everybody, at a time
 DESCENTS = 2  # so often all pairs are held against such prices before the first flow
+MEETINGS = 8  # penalties that are tried where fractions leave fewer alone than plans must
 FRESH = 10  # a flow is mended when fewer couples join than one for so many people
 MOST_PLACES = 1_000
 
@@ -183,16 +191,16 @@ class _Run:
             target = 0
         who = self.waiting & (self.places > 0)
         self.on_best()
+        fraction, left_alone = None, 0
         for _ in range(4):
-            left_alone = self._price(np.where(who, self._penalty, 0), target=target)
+            fraction = self._price(np.where(who, self._penalty, 0), target=target)
             self._leave_nobody_out()
-            if self._done() or left_alone <= 2 * int((who & (degrees(self.couples, len(who)) == 0)).sum()):
+            left_alone = int((who & (degrees(self.couples, len(who)) == 0)).sum())
+            if fraction is None or self._done() or fraction.alone.sum() <= left_alone:
                 break
             self._penalty *= 16  # fractions leave more people alone than must be
-        grouped = self._barrier.crowded()
-        if grouped.any() and not self._done():
-            # An odd group leaves somebody alone whom fractions can serve: without a penalty there, the bound is closer.
-            self._price(np.where(who & ~grouped, self._penalty, 0), target=target)
+        if fraction is not None and fraction.alone.sum() < left_alone:
+            self._price_groups(fraction, who=who, left_alone=left_alone, target=target)
         if exact and not self._done():
             self._finish()
         self.on_best()
@@ -232,11 +240,34 @@ class _Run:
             self.stopped = CANCELLED if self._cancelled() else TIME if self._deadline() <= 0 else ""
         return bool(self.stopped)
 
-    def _price(self, alone: Millionths, *, target: int) -> int:
-        """Fractional plans until no pair is worth more than its prices, or the fraction is near enough to its bound; then a plan.
-        Returns how many halves of people who wait the last fraction leaves alone."""
+    def _price_groups(self, fraction: Fraction, *, who: NDArray[np.bool_], left_alone: int, target: int) -> None:
+        """Odd groups leave people alone whom fractions can serve, so the penalty on them is in the bound for nothing. It is closest at the
+        penalty at which fractions leave as many alone: where two of them, with fewer and with more alone, are worth the same with it."""
+        grouped = self._barrier.group != NOBODY
+
+        def worth_and_alone(fraction: Fraction) -> tuple[int, int]:
+            spared = 2 * self._penalty * int(fraction.alone[~grouped].sum())
+            return fraction.doubled - spared, int(fraction.alone[grouped].sum())
+
+        fewer, more, penalty = worth_and_alone(fraction), None, self._penalty // 4
+        for _ in range(MEETINGS):
+            if self._done():
+                break
+            found = self._price(np.where(who, np.where(grouped, penalty, self._penalty), 0), target=target)
+            if found is None:
+                break
+            met, before = worth_and_alone(found), penalty
+            if met[1] == left_alone:
+                break
+            fewer, more = (met, more) if met[1] < left_alone else (fewer, met)
+            penalty = penalty // 4 if more is None else (more[0] - fewer[0]) // (2 * (more[1] - fewer[1]))
+            if penalty in (0, before):
+                break
+
+    def _price(self, alone: Millionths, *, target: int) -> Fraction | None:
+        """Fractional plans until no pair is worth more than its prices, or the fraction is near enough to its bound; then a plan."""
         fraction: Fraction | None = None
-        columns, short = self._edges, 0
+        columns = self._edges
         if self._descends:
             self._descend(alone)
         for count in range(self._rounds):
@@ -251,15 +282,15 @@ class _Run:
             self.on_best()
             fresh = without(self._within(priced.worst), columns)
             self._edges = joined(columns, fresh)
-            missed, short = 2 * sum((fraction.alone * alone).tolist()), 2 * int(fraction.alone.sum())
+            missed = 2 * sum((fraction.alone * alone).tolist())
             most = ceiling(self._certificate(self._y, alone, priced.excess), places=self.places)
-            over = 2 * most - (int((fraction.halves * columns.w).sum()) - missed)
+            over = 2 * most - (fraction.doubled - missed)
             if not len(fresh) or over * 1_000_000 <= 2 * target * abs(most):
                 break
         if fraction is not None:
             self.on_progress("plan", 0.8)
             self._adopt(some(columns, whole_couples(columns, fraction.halves, alone=alone)))
-        return short
+        return fraction
 
     def _fraction(self, alone: Millionths, last: Fraction | None, *, before: Edges) -> Fraction:
         """The best fractional plan with the couples as they are; ``last``: the one with those ``before``."""
