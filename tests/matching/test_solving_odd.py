@@ -1,13 +1,14 @@
 """Cuts by odd sets: no plan breaks them, and fractions that break none are worth what the best plan is."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, strategies as st
 from numpy.typing import NDArray
-from scipy.optimize import linprog
+from scipy.optimize import Bounds, LinearConstraint, linprog, milp
 
 from benchmarks.cohorts import problem as cohort
 from services.matching.engine.scoring.indexed import IndexedPairs
@@ -15,7 +16,7 @@ from services.matching.engine.solving import finish, odd
 from services.matching.engine.solving.odd import Columns, Cut
 from services.matching.engine.solving.solve import solve
 from tests.matching.properties import cases
-from tests.matching.solving_ground import Problem, optimum, problems, verdict
+from tests.matching.solving_ground import Problem, edges, matrix, optimum, problems, verdict
 
 
 def columns(problem: Problem) -> tuple[Columns, NDArray[np.int64]]:
@@ -100,25 +101,35 @@ def test_a_fraction_that_breaks_no_cut_is_worth_what_the_best_plan_is(problem: P
     assert cut_until_nothing_is_broken(of, worth)[1] == pytest.approx(optimum(alone)[1])
 
 
-@cases(150)
-@given(problems(forcing=False))
-def test_limits_that_leave_a_choice_are_heeded(problem: Problem) -> None:
-    """As after narrowing: some couples are certain, some are out, some places must stay open."""
+@cases(40)
+@given(st.integers(0, 2**32))
+def test_limits_that_leave_a_choice_are_heeded(seed: int) -> None:
+    """As after narrowing: some couples of the best plan are certain, some others are out, some places must stay open."""
+    draw = np.random.default_rng(seed)
+    size = int(draw.integers(20, 41))
+    couples = {
+        (u, v): int(draw.integers(1, 1_000))
+        for u in range(size)
+        for v in range(u + 1, size)
+        if draw.random() < 4 / size
+    }
+    places = draw.integers(1, 4, size)
+    problem = Problem(matrix(size, couples), places, np.zeros(size, dtype=np.bool_), edges({}))
     of, worth = columns(problem)
-    best = optimum(
-        Problem(problem.value, problem.places, np.zeros(len(problem.places), dtype=np.bool_), problem.forced)
+    rows = np.zeros((size + 1, len(worth)))
+    np.add.at(rows, (of.u, np.arange(len(worth))), 1)
+    np.add.at(rows, (of.v, np.arange(len(worth))), 1)
+    best = milp(
+        -worth.astype(float),
+        integrality=np.ones(len(worth)),
+        bounds=Bounds(of.low, of.high),
+        constraints=LinearConstraint(rows[:-1], places, places),
+        options={"mip_rel_gap": 0},
     )
-    if not len(worth) or not best[1]:
-        return
-    x, _ = fraction(of, worth, cut_until_nothing_is_broken(of, worth)[0])
-    whole = np.rint(x).astype(np.int64)
-    if np.abs(x - whole).max() > odd.WHOLE:
-        return
-    some = np.arange(len(worth)) % 3
-    narrowed = Columns(
-        of.u, of.v, np.where(some == 0, whole, of.low), np.where(some == 1, np.maximum(whole, 1), of.high), of.places
-    )
-    assert cut_until_nothing_is_broken(narrowed, worth)[1] == pytest.approx(best[1])
+    plan, some = np.rint(best.x).astype(np.int64), draw.integers(0, 8, len(worth))
+    narrowed = replace(of, low=np.where(some == 0, plan, 0), high=np.where(some == 1, plan, of.high))
+    assert cut_until_nothing_is_broken(of, worth)[1] == pytest.approx(-best.fun)
+    assert cut_until_nothing_is_broken(narrowed, worth)[1] == pytest.approx(-best.fun)
 
 
 def test_a_ring_grows_into_sets_that_are_cut_off_together() -> None:
