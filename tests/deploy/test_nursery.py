@@ -51,12 +51,12 @@ class TestAForkedProcess:
             child.require_running("we looked")
 
     @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-    def test_ends_by_a_signal_and_leaves_the_others_alone(
+    async def test_ends_by_a_signal_and_leaves_the_others_alone(
         self, forking: Nursery, number: signal.Signals, tmp_path: Path
     ) -> None:
         first, second = (sent(forking, "wait", tmp_path / name) for name in ("first", "second"))
         assert first.running()
-        assert os.getsid(first.pid) == first.pid
+        await eventually(lambda: os.getsid(first.pid) == first.pid, describe="the child leads a session of its own")
         first.process.send_signal(number)
         assert first.process.wait(10) == -number
         first.process.send_signal(number)  # nobody is there any more
