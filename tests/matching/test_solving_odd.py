@@ -34,18 +34,23 @@ def columns(problem: Problem) -> tuple[Columns, NDArray[np.int64]]:
     return made, np.array([problem.value[couple] for couple in listed] + [0] * size, np.int64)
 
 
+def using_places(of: Columns) -> NDArray[np.float64]:
+    """How many places of everybody a column takes: (people, columns)."""
+    rows = np.zeros((len(of.places) + 1, len(of.u)))
+    for end in (of.u, of.v):
+        np.add.at(rows, (end, np.arange(len(of.u))), 1)
+    used: NDArray[np.float64] = rows[:-1]
+    return used
+
+
 def fraction(of: Columns, worth: NDArray[np.int64], cuts: list[Cut]) -> tuple[NDArray[np.float64], float]:
     """The most that can be had within the places and the cuts, and by what."""
-    size = len(of.places)
-    rows = np.zeros((size + 1, len(of.u)))
-    np.add.at(rows, (of.u, np.arange(len(of.u))), 1)
-    np.add.at(rows, (of.v, np.arange(len(of.u))), 1)
     upper = np.zeros((len(cuts), len(of.u)))
     for row, cut in zip(upper, cuts, strict=True):
         row[cut.columns] = 1
     found = linprog(
         -worth.astype(float),
-        A_eq=rows[:-1],
+        A_eq=using_places(of),
         b_eq=of.places,
         A_ub=upper if cuts else None,
         b_ub=[cut.most for cut in cuts] or None,
@@ -116,14 +121,11 @@ def test_limits_that_leave_a_choice_are_heeded(seed: int) -> None:
     places = draw.integers(1, 4, size)
     problem = Problem(matrix(size, couples), places, np.zeros(size, dtype=np.bool_), edges({}))
     of, worth = columns(problem)
-    rows = np.zeros((size + 1, len(worth)))
-    np.add.at(rows, (of.u, np.arange(len(worth))), 1)
-    np.add.at(rows, (of.v, np.arange(len(worth))), 1)
     best = milp(
         -worth.astype(float),
         integrality=np.ones(len(worth)),
         bounds=Bounds(of.low, of.high),
-        constraints=LinearConstraint(rows[:-1], places, places),
+        constraints=LinearConstraint(using_places(of), places, places),
         options={"mip_rel_gap": 0},
     )
     plan, some = np.rint(best.x).astype(np.int64), draw.integers(0, 8, len(worth))
