@@ -121,6 +121,20 @@ class Rows:
         )
 
 
+    async def tuples_read_in_order(self, table: str) -> int:
+        """Rows that scans of the whole table have read until now, by anybody: a session reports late what it read, but not after its end."""
+        others = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        ended = await self.all(f"SELECT pid, pg_terminate_backend(pid) {others}")
+
+        async def gone() -> bool:
+            return not await self.all(f"SELECT 1 {others} AND pid = ANY($1)", [pid for pid, _ in ended])
+
+        await eventually(gone, describe="the sessions of others have ended")
+        await self.all("SELECT pg_stat_force_next_flush()")
+        count: int = await self.one("SELECT seq_tup_read FROM pg_stat_user_tables WHERE relname = $1", table)
+        return count
+
+
 @pytest.fixture(scope="session")
 async def _looker(infrastructure: Infrastructure, probe_dsns: ServiceDsns) -> AsyncIterator[Rows]:
     connection = await asyncpg.connect(infrastructure.postgres_admin_dsn, database="viceversa_probe")

@@ -1,7 +1,6 @@
 """The engine as a whole: hard rules, places, both directions, terms, explanations, reasons; and what must not matter."""
 
 import random
-import time
 from dataclasses import replace
 
 import pytest
@@ -344,7 +343,7 @@ def test_match_refuses_a_kind_of_rule_that_it_does_not_know() -> None:
         plan_of(snapshot_of(somebody("x"), rules=[Rule(kind="astrology")]))
 
 
-def test_match_of_two_hundred_takes_less_than_a_second_and_leaves_nobody_out() -> None:
+def test_match_of_two_hundred_is_exact_and_leaves_nobody_out() -> None:
     chance = random.Random(3)
     topics = [f"topic{number}" for number in range(40)]
     people = [
@@ -357,7 +356,6 @@ def test_match_of_two_hundred_takes_less_than_a_second_and_leaves_nobody_out() -
         )
         for number in range(200)
     ]
-    started = time.process_time()
     plan = plan_of(snapshot_of(*people, rules=[Rule(kind="cross_organization")]))
-    assert time.process_time() - started < 1.0
+    assert plan.exact
     assert not plan.left_out
