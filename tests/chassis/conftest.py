@@ -120,9 +120,8 @@ class Rows:
             )
         )
 
-
     async def tuples_read_in_order(self, table: str) -> int:
-        """Rows that scans of the whole table have read until now, by anybody: a session reports late what it read, but not after its end."""
+        """Rows of the table that scans of all of it have read until now. What a session reads is counted late, but before it ends."""
         others = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
         ended = await self.all(f"SELECT pid, pg_terminate_backend(pid) {others}")
 
