@@ -28,6 +28,7 @@ from services.matching.engine.solving.certificate import (
     most_value,
     no_barrier,
 )
+from services.matching.engine.solving.checked import check
 from services.matching.engine.solving.couples import Revalued, degrees, joined, none, replaced, some, without
 from services.matching.engine.solving.cover import cover
 from services.matching.engine.solving.descent import descended
@@ -40,7 +41,6 @@ from services.matching.engine.solving.pairs import (
     Millionths,
     Pairs,
     Priced,
-    ValuesRefused,
 )
 from services.matching.engine.solving.plan import better, greedy, unmatched_of, worth
 from services.matching.engine.solving.repricing import Repricing
@@ -60,7 +60,6 @@ SWEEPS = 20  # over the prices of everybody, at a time
 DESCENTS = 2  # so often all pairs are held against such prices before the first flow
 MEETINGS = 8  # penalties that are tried where fractions leave fewer alone than plans must
 FRESH = 10  # a flow is mended when fewer couples join than one for so many people
-MOST_PLACES = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +101,7 @@ def solve(
     size = pairs.size
     waiting = np.ones(size, dtype=np.bool_) if waiting is None else waiting
     forced = none() if forced is None else forced
-    _check(size, places=places, waiting=waiting, forced=forced)
+    check(size, places=places, waiting=waiting, forced=forced)
     forced = joined(forced)  # in order
     taken = degrees(forced, size)
     run = _Run(
@@ -392,30 +391,3 @@ class _Run:
             if within < 4 or (fullest < CANDIDATES and len(found) <= MOST_COLUMNS):
                 return found, within
             within //= 4
-
-
-def _check(size: int, *, places: Millionths, waiting: NDArray[np.bool_], forced: Edges) -> None:
-    for name, array, kind in (("places", places, np.int64), ("waiting", waiting, np.bool_)):
-        if array.shape != (size,) or array.dtype != kind:
-            raise ValuesRefused(
-                f"{name} is {array.dtype}{array.shape}: give {size} of {np.dtype(kind)}, one for each person."
-            )
-    if (places < 0).any() or (places > MOST_PLACES).any():
-        person = int(np.argmax((places < 0) | (places > MOST_PLACES)))
-        raise ValuesRefused(f"Person {person} has {places[person]} places: give 0 to {MOST_PLACES}.")
-    wrong = (forced.u < 0) | (forced.v >= size) | (forced.u >= forced.v) | (np.abs(forced.w) > LARGEST)
-    if wrong.any():
-        k = int(np.argmax(wrong))
-        raise ValuesRefused(
-            f"The forced couple {forced.u[k]} with {forced.v[k]} (worth {forced.w[k]}) cannot be: give two of the {size} people, "
-            f"the smaller number first, and a value within ±{LARGEST} millionths."
-        )
-    if len(joined(forced)) < len(forced):
-        raise ValuesRefused("A couple is forced twice: give each once.")
-    crowded = degrees(forced, size) > places
-    if crowded.any():
-        person = int(np.argmax(crowded))
-        raise ValuesRefused(
-            f"Person {person} is in {degrees(forced, size)[person]} forced couples, but has {places[person]} places: "
-            "give more places or force fewer."
-        )
