@@ -87,6 +87,7 @@ def _tell_pairs(run_id: UUID, report: Report) -> None:
             f"  every organization gets {report.share:.1%} of its best at least; no plan gives each more than {report.share_bound:.1%}"
         )
     typer.echo(f"  {report.unmatched} without a pair; no plan has fewer than {report.unmatched_bound}")
+    _tell_by_word(report.by_word)
 
 
 def _tell_rounds(run_id: UUID, report: RoundsReport) -> None:
@@ -113,5 +114,9 @@ def _tell_groups(run_id: UUID, report: GroupsReport) -> None:
     typer.echo(
         f"  {report.people - report.grouped} in no group; no plan leaves out fewer than {report.unmatched_bound}"
     )
-    for sentence in report.by_word:
+    _tell_by_word(report.by_word)
+
+
+def _tell_by_word(sentences: tuple[str, ...]) -> None:
+    for sentence in sentences:
         typer.echo(f"  {sentence} An integer program said so, which is not run again here.")

@@ -13,6 +13,7 @@ from services.matching.engine.model import Snapshot
 from services.matching.engine.scoring.problem import MILLION
 from services.matching.engine.solving.certificate import Certificate
 from services.matching.engine.solving.pairs import Edges
+from services.matching.engine.solving.settle import TooMany, is_best
 from services.matching.engine.solving.verify import Verdict, check
 from services.matching.engine.stated import Stated, state, unseen
 from services.matching.engine.verifying_floors import FloorsChecked, check_floors
@@ -22,7 +23,8 @@ _NO_FLOORS = FloorsChecked()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """``faults``: sentences, none when all holds. The rest was computed here; values as people see them."""
+    """``faults``: sentences, none when all holds. The rest was computed here; values as people see them. ``by_word``: what the run says
+    beyond, by an integer program that was not found right or wrong here."""
 
     faults: tuple[str, ...]
     people: int
@@ -35,6 +37,7 @@ class Report:
     floor_bound: float | None = None
     share: float | None = None  # that every organization has of its best, and what it could be at most
     share_bound: float | None = None
+    by_word: tuple[str, ...] = ()
 
     @property
     def gap(self) -> float:
@@ -63,7 +66,6 @@ def verify(snapshot: bytes, *, near: bytes, proof: bytes, digest: str) -> Report
         )
     floors = check_floors(known, kept, seen=seen, unmatched=verdict.unmatched) if not faults else _NO_FLOORS
     faults += floors.faults
-    upper_bound = verdict.upper_bound if floors.upper_bound is None else floors.upper_bound
     faults += _unfounded(known, kept.forced)
     met = set(zip(kept.couples.u.tolist(), kept.couples.v.tolist(), strict=True))
     faults += [
@@ -71,7 +73,17 @@ def verify(snapshot: bytes, *, near: bytes, proof: bytes, digest: str) -> Report
         for u, v in zip(known.forced.u.tolist(), known.forced.v.tolist(), strict=True)
         if (u, v) not in met
     ]
+    by_word, upper_bound = list[str](), verdict.upper_bound if floors.upper_bound is None else floors.upper_bound
     above = 0 if faults else unseen(known, kept.couples)
+    if not faults and kept.upper_bound < upper_bound:
+        match None if floors.upper_bound is not None else _settled(known, kept, verdict):
+            case True:
+                upper_bound = kept.upper_bound
+            case False:
+                faults.append(f"A plan that leaves as few alone is worth more than {kept.upper_bound}.")
+            case None:
+                most = (kept.upper_bound + above) / MILLION
+                by_word.append(f"The run says that no such plan is worth more than {most:.6f}.")
     return Report(
         faults=tuple(faults),
         people=known.problem.size,
@@ -84,6 +96,7 @@ def verify(snapshot: bytes, *, near: bytes, proof: bytes, digest: str) -> Report
         floor_bound=floors.floor_bound,
         share=floors.share,
         share_bound=floors.share_bound,
+        by_word=tuple(by_word),
     )
 
 
@@ -96,6 +109,24 @@ def _checked(known: Stated, kept: Proof, certificate: Certificate) -> Verdict:
         certificate=certificate,
         forced=kept.forced,
     )
+
+
+def _settled(known: Stated, kept: Proof, verdict: Verdict) -> bool | None:
+    """Whether no plan is worth more than the run says; None when that is too much to look at."""
+    try:
+        return is_best(
+            known.pairs,
+            places=known.problem.places,
+            waiting=np.ones(known.problem.size, dtype=np.bool_),
+            couples=kept.couples,
+            certificate=kept.certificate,
+            forced=kept.forced,
+            unmatched=verdict.unmatched,
+            upper_bound=verdict.upper_bound,
+            claimed=kept.upper_bound,
+        )
+    except TooMany:
+        return None
 
 
 def _unfounded(known: Stated, forced: Edges) -> list[str]:
