@@ -70,6 +70,12 @@ def test_a_plan_that_may_leave_more_alone_may_be_worth_more() -> None:
     assert not settled(TRIANGLES, apart, certificate, claimed=20)
 
 
+def test_a_forced_couple_is_not_planned_again() -> None:
+    twice = replace(plain(2, {(0, 1): 5}, places=2), forced=edges({(0, 1): 4}))
+    certificate = solve(twice.pairs, places=twice.places, forced=twice.forced).certificate
+    assert settled(twice, twice.forced, certificate, claimed=4)
+
+
 def test_what_is_too_large_or_cannot_be_solved_here_is_left_open(monkeypatch: pytest.MonkeyPatch) -> None:
     certificate = solve(TRIANGLES.pairs, places=TRIANGLES.places).certificate
     with monkeypatch.context() as few:
