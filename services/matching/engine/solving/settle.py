@@ -71,9 +71,9 @@ def _worth_their_prices(pairs: Pairs, *, left: Millionths, y: Millionths, forced
         count += int(near.sum())
         if count > LARGEST:
             raise TooMany
-    u = np.concatenate([np.full(len(partners), u, np.int32) for u, partners, _ in found] or [np.zeros(0, np.int32)])
-    v = np.concatenate([partners for _, partners, _ in found] or [np.zeros(0, np.int32)])
-    return Edges(u, v, np.concatenate([w for _, _, w in found] or [np.zeros(0, np.int64)]))
+    first = np.concatenate([np.full(len(others), u, np.int32) for u, others, _ in found] or [np.zeros(0, np.int32)])
+    second = np.concatenate([others for _, others, _ in found] or [np.zeros(0, np.int32)])
+    return Edges(first, second, np.concatenate([w for _, _, w in found] or [np.zeros(0, np.int64)]))
 
 
 def _rows(pairs: Pairs, *, left: Millionths) -> Iterator[tuple[int, Numbers, Millionths]]:
