@@ -112,21 +112,22 @@ class Rows:
 
     async def terminate(self, like: str) -> int:
         """End the connections whose application name is like this; how many."""
-        return len(
-            await self.all(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE $1 "
-                "AND datname = current_database() AND pid <> pg_backend_pid()",
-                like,
-            )
+        return len(await self._terminated(like))
+
+    async def _terminated(self, like: str) -> list[int]:
+        ended = await self.all(
+            "SELECT pid, pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE $1 "
+            "AND datname = current_database() AND pid <> pg_backend_pid()",
+            like,
         )
+        return [pid for pid, _ in ended]
 
     async def tuples_read_in_order(self, table: str) -> int:
         """Rows of the table that scans of all of it have read until now. What a session reads is counted late, but before it ends."""
-        others = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        ended = await self.all(f"SELECT pid, pg_terminate_backend(pid) {others}")
+        ended = await self._terminated("%")
 
         async def gone() -> bool:
-            return not await self.all(f"SELECT 1 {others} AND pid = ANY($1)", [pid for pid, _ in ended])
+            return not await self.all("SELECT 1 FROM pg_stat_activity WHERE pid = ANY($1)", ended)
 
         await eventually(gone, describe="the sessions of others have ended")
         await self.all("SELECT pg_stat_force_next_flush()")

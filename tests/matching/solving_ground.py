@@ -9,6 +9,7 @@ import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from services.matching.engine.solving.certificate import Certificate
 from services.matching.engine.solving.pairs import NEVER, DensePairs, Edges
 from services.matching.engine.solving.solution import Solution
 from services.matching.engine.solving.verify import Verdict, check
@@ -131,11 +132,15 @@ def optimum(problem: Problem) -> tuple[int, int]:
 
 
 def verdict(problem: Problem, solution: Solution) -> Verdict:
+    return checked(problem, solution.couples, solution.certificate)
+
+
+def checked(problem: Problem, couples: Edges, certificate: Certificate) -> Verdict:
     return check(
         problem.pairs,
         places=problem.places,
         waiting=problem.waiting,
-        couples=solution.couples,
-        certificate=solution.certificate,
+        couples=couples,
+        certificate=certificate,
         forced=problem.forced,
     )

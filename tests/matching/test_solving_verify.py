@@ -10,10 +10,10 @@ from hypothesis import given
 from services.matching.engine.solving.certificate import Certificate
 from services.matching.engine.solving.pairs import Edges
 from services.matching.engine.solving.solve import solve
-from services.matching.engine.solving.verify import Verdict, check
+from services.matching.engine.solving.verify import Verdict
 from tests.matching.dice import Dice, dice
 from tests.matching.properties import cases
-from tests.matching.solving_ground import Problem, edges, matrix, optimum, plain, problems
+from tests.matching.solving_ground import Problem, checked, edges, matrix, optimum, plain, problems
 
 # 0–1–2 is an odd group of its own; 3, 4 and 5 only know 6, who has two places: two of seven stay alone.
 COUPLES = {(0, 1): 5, (0, 2): 6, (1, 2): 7, (3, 6): 3, (4, 6): 4, (5, 6): 2}
@@ -26,14 +26,7 @@ ISLANDS = Problem(
 
 
 def verdict(couples: Edges, certificate: Certificate, *, problem: Problem = ISLANDS) -> Verdict:
-    return check(
-        problem.pairs,
-        places=problem.places,
-        waiting=problem.waiting,
-        couples=couples,
-        certificate=certificate,
-        forced=problem.forced,
-    )
+    return checked(problem, couples, certificate)
 
 
 def solved() -> tuple[Edges, Certificate]:

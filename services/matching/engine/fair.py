@@ -14,11 +14,10 @@ from services.matching.engine.model import STICKY, Floor
 from services.matching.engine.scoring.problem import MILLION
 from services.matching.engine.scoring.reasons import shown
 from services.matching.engine.scoring.wishes import wished
-from services.matching.engine.solving.couples import some
+from services.matching.engine.solving.couples import some, worth
 from services.matching.engine.solving.floors import Highest, with_floor
 from services.matching.engine.solving.owed import WHOLE, Owed, Proven
 from services.matching.engine.solving.pairs import NEVER, Edges, Pairs
-from services.matching.engine.solving.plan import worth
 from services.matching.engine.solving.shares import MOST_PEOPLE, Shared, with_shares
 from services.matching.engine.solving.solution import CANCELLED, GAP, OPTIMAL, TIME, Best, Solution
 from services.matching.engine.stated import Stated, unseen

@@ -13,9 +13,9 @@ from math import inf
 import numpy as np
 
 from services.matching.engine.solving.certificate import most_value
-from services.matching.engine.solving.couples import Revalued, degrees, joined, replaced, without
+from services.matching.engine.solving.couples import Revalued, degrees, joined, replaced, without, worth
 from services.matching.engine.solving.pairs import NEVER, Edges
-from services.matching.engine.solving.plan import greedy, unmatched_of, worth
+from services.matching.engine.solving.plan import greedy, unmatched_of
 from services.matching.engine.solving.repair import BONUS, NEIGHBOURS, sticky
 from services.matching.engine.solving.solution import GAP, OPTIMAL, Solution
 from services.matching.engine.solving.solve import solve

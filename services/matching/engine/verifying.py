@@ -76,7 +76,8 @@ def verify(snapshot: bytes, *, near: bytes, proof: bytes, digest: str) -> Report
     by_word, upper_bound = list[str](), verdict.upper_bound if floors.upper_bound is None else floors.upper_bound
     above = 0 if faults else unseen(known, kept.couples)
     if not faults and kept.upper_bound < upper_bound:
-        match None if floors.upper_bound is not None else _settled(known, kept, verdict):
+        right = _settled(known, kept, verdict) if floors.upper_bound is None else None
+        match right:
             case True:
                 upper_bound = kept.upper_bound
             case False:

@@ -11,7 +11,7 @@ from services.matching.engine.solving.pairs import LARGEST, Edges, Millionths, V
 MOST_PLACES = 1_000
 
 
-def check(size: int, *, places: Millionths, waiting: NDArray[np.bool_], forced: Edges) -> None:
+def check_request(size: int, *, places: Millionths, waiting: NDArray[np.bool_], forced: Edges) -> None:
     """Raises `ValuesRefused` unless there are places for each of ``size`` people, and couples that fit into them."""
     for name, array, kind in (("places", places, np.int64), ("waiting", waiting, np.bool_)):
         if array.shape != (size,) or array.dtype != kind:

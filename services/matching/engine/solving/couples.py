@@ -60,6 +60,11 @@ def degrees(edges: Edges, size: int) -> Millionths:
     return (np.bincount(edges.u, minlength=size) + np.bincount(edges.v, minlength=size)).astype(np.int64)
 
 
+def worth(edges: Edges) -> int:
+    """Of all of them, in millionths."""
+    return sum(edges.w.tolist())
+
+
 class Revalued:
     """`Pairs` in which the given couples are worth their ``w``; NEVER takes them out."""
 

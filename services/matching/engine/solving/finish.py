@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array, vstack
 
-from services.matching.engine.solving.couples import degrees, keys, some
+from services.matching.engine.solving.couples import degrees, keys, some, worth
 from services.matching.engine.solving.odd import WHOLE, Columns, Cut, broken
 from services.matching.engine.solving.pairs import Edges, Millionths
-from services.matching.engine.solving.plan import better, unmatched_of, worth
+from services.matching.engine.solving.plan import better, unmatched_of
 
 NODES, COLUMNS = 2_000, 2_000_000
 """Of the branching tree, and of all its programs together: a limit in work and not in time, so that every machine ends alike."""

@@ -24,10 +24,11 @@ from services.matching.engine.solving.couples import (
     replaced,
     some,
     without,
+    worth,
 )
 from services.matching.engine.solving.cover import cover
 from services.matching.engine.solving.pairs import DEAREST, NEVER, Edges, Millionths, Pairs
-from services.matching.engine.solving.plan import unmatched_of, worth
+from services.matching.engine.solving.plan import unmatched_of
 from services.matching.engine.solving.solution import Solution
 from services.matching.engine.solving.solve import EXACT, OnProgress, solve
 

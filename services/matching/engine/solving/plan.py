@@ -75,8 +75,3 @@ def better(
 def unmatched_of(couples: Edges, *, waiting: NDArray[np.bool_]) -> int:
     """How many of those who wait have nobody."""
     return int((waiting & (degrees(couples, len(waiting)) == 0)).sum())
-
-
-def worth(couples: Edges) -> int:
-    """Millionths."""
-    return sum(couples.w.tolist())

@@ -16,10 +16,9 @@ from numpy.typing import NDArray
 
 from services.matching.engine.solving import kernels
 from services.matching.engine.solving.certificate import Certificate, least_alone, most_value
-from services.matching.engine.solving.couples import Revalued, degrees, joined, replaced
+from services.matching.engine.solving.couples import Revalued, degrees, joined, replaced, worth
 from services.matching.engine.solving.flow import LARGE
 from services.matching.engine.solving.pairs import NEVER, Edges, Millionths, Pairs, ValuesRefused, edges_of
-from services.matching.engine.solving.plan import worth
 from services.matching.engine.solving.solve import solve
 
 NONE = -1

@@ -7,16 +7,15 @@ What is left is one program, set down here anew.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 from numpy.typing import NDArray
 
 from services.matching.engine.solving.certificate import Certificate
-from services.matching.engine.solving.pairs import Edges, Millionths, Numbers, Pairs
+from services.matching.engine.solving.couples import Revalued, degrees, joined, none, replaced, some, worth
+from services.matching.engine.solving.pairs import NEVER, Edges, Millionths, Pairs
 
-LARGEST = 60_000
-"""Couples that are put into one program."""
+MOST_COUPLES = 60_000
+"""Of one program."""
 PATIENCE = 120.0
 """Seconds for it."""
 
@@ -39,48 +38,35 @@ def is_best(
 ) -> bool:
     """Whether no plan that leaves at most ``unmatched`` alone is worth more than ``claimed``; False: there is one. ``upper_bound``: what
     the ``certificate`` proves. All of it has been checked. Raises ``TooMany``."""
-    size = pairs.size
-    left, served = places.copy(), np.zeros(size, dtype=np.bool_)
-    for ends in (forced.u, forced.v):
-        np.subtract.at(left, ends, 1)
-        served[ends] = True
-    needy = np.flatnonzero(waiting & ~served & (left > 0))
-    given, hopeless = sum(forced.w.tolist()), int((waiting & ~served & (left == 0)).sum())
-    short = upper_bound - sum(couples.w.tolist())
-    possible = _worth_their_prices(pairs, left=left, y=certificate.y, forced=forced, short=short)
-    taken, bound = _most(possible, left=left, needy=needy, alone=unmatched - hopeless)
+    taken_before = degrees(forced, pairs.size)
+    left, waits = places - taken_before, waiting & (taken_before == 0)
+    given, hopeless = worth(forced), int((waits & (left == 0)).sum())
+    needy, alone = np.flatnonzero(waits & (left > 0)), unmatched - hopeless
+    free = Revalued(pairs, replaced(forced, NEVER)) if len(forced) else pairs
+    possible = _worth_their_prices(free, left=left, y=certificate.y, short=upper_bound - worth(couples))
+    taken, bound = _most(possible, left=left, needy=needy, alone=alone)
     # Values are whole: what the program's arithmetic is off by is far below one half.
     if int(np.floor(bound + 0.5)) + given <= claimed:
         return True
-    chosen = Edges(possible.u[taken], possible.v[taken], possible.w[taken])
-    degree = np.bincount(chosen.u, minlength=size) + np.bincount(chosen.v, minlength=size)
-    is_plan = (degree <= left).all() and int((degree[needy] == 0).sum()) <= unmatched - hopeless
-    if is_plan and sum(chosen.w.tolist()) + given > claimed:
+    chosen = some(possible, taken)
+    degree = degrees(chosen, pairs.size)
+    is_plan = (degree <= left).all() and int((degree[needy] == 0).sum()) <= alone
+    if is_plan and worth(chosen) + given > claimed:
         return False
     raise TooMany
 
 
-def _worth_their_prices(pairs: Pairs, *, left: Millionths, y: Millionths, forced: Edges, short: int) -> Edges:
+def _worth_their_prices(pairs: Pairs, *, left: Millionths, y: Millionths, short: int) -> Edges:
     """All possible pairs of people with places that cost at most ``short`` more than they are worth."""
-    must = set(zip(forced.u.tolist(), forced.v.tolist(), strict=True))
-    found, count = list[tuple[int, Numbers, Millionths]](), 0
-    for u, partners, w in _rows(pairs, left=left):
-        near = y[u] + y[partners] - w <= short
-        near &= np.array([(u, v) not in must for v in partners.tolist()], dtype=np.bool_) if must else True
-        found.append((u, partners[near], w[near]))
-        count += int(near.sum())
-        if count > LARGEST:
-            raise TooMany
-    first = np.concatenate([np.full(len(others), u, np.int32) for u, others, _ in found] or [np.zeros(0, np.int32)])
-    second = np.concatenate([others for _, others, _ in found] or [np.zeros(0, np.int32)])
-    return Edges(first, second, np.concatenate([w for _, _, w in found] or [np.zeros(0, np.int64)]))
-
-
-def _rows(pairs: Pairs, *, left: Millionths) -> Iterator[tuple[int, Numbers, Millionths]]:
+    found, count = [none()], 0
     for u in np.flatnonzero(left > 0).tolist():
         partners, w = pairs.of(u)
-        after = (partners > u) & (left[partners] > 0)
-        yield u, partners[after], w[after]
+        near = (partners > u) & (left[partners] > 0) & (y[u] + y[partners] - w <= short)
+        found.append(Edges(np.full(int(near.sum()), u, np.int32), partners[near], w[near]))
+        count += len(found[-1])
+        if count > MOST_COUPLES:
+            raise TooMany
+    return joined(*found)
 
 
 def _most(
@@ -100,13 +86,13 @@ def _most(
     column = np.arange(m)
     ends, twice = np.concatenate([couples.u, couples.v]), np.concatenate([column, column])
     meets = coo_array((np.ones(2 * m), (ends, twice)), shape=(size, m)).tocsr()
-    people, none = len(needy), coo_array((size, len(needy)))
+    people, nobody = len(needy), coo_array((size, len(needy)))
     result = milp(
         np.concatenate([-couples.w.astype(float), np.zeros(people)]),
         integrality=np.ones(m + people),
         bounds=Bounds(0, 1),
         constraints=[
-            LinearConstraint(hstack([meets, none]).tocsr(), -np.inf, left.astype(float)),
+            LinearConstraint(hstack([meets, nobody]).tocsr(), -np.inf, left.astype(float)),
             LinearConstraint(hstack([meets[needy], eye_array(people)]).tocsr(), 1, np.inf),
             LinearConstraint(np.concatenate([np.zeros(m), np.ones(people)]).reshape(1, -1), -np.inf, alone),
         ],

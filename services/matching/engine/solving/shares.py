@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
 
-from services.matching.engine.solving.couples import degrees, joined, none, some, without
+from services.matching.engine.solving.couples import degrees, joined, none, some, without, worth
 from services.matching.engine.solving.owed import (
     UNIT,
     WHOLE,
@@ -43,7 +43,7 @@ from services.matching.engine.solving.owed import (
     weighted,
 )
 from services.matching.engine.solving.pairs import Edges, Millionths, Pairs
-from services.matching.engine.solving.plan import unmatched_of, worth
+from services.matching.engine.solving.plan import unmatched_of
 from services.matching.engine.solving.solve import solve
 
 DEAREST_WEIGHT = 4 * UNIT

@@ -28,8 +28,8 @@ from services.matching.engine.solving.certificate import (
     most_value,
     no_barrier,
 )
-from services.matching.engine.solving.checked import check
-from services.matching.engine.solving.couples import Revalued, degrees, joined, none, replaced, some, without
+from services.matching.engine.solving.checked import check_request
+from services.matching.engine.solving.couples import Revalued, degrees, joined, none, replaced, some, without, worth
 from services.matching.engine.solving.cover import cover
 from services.matching.engine.solving.descent import descended
 from services.matching.engine.solving.finish import Asked, finish
@@ -42,7 +42,7 @@ from services.matching.engine.solving.pairs import (
     Pairs,
     Priced,
 )
-from services.matching.engine.solving.plan import better, greedy, unmatched_of, worth
+from services.matching.engine.solving.plan import better, greedy, unmatched_of
 from services.matching.engine.solving.repricing import Repricing
 from services.matching.engine.solving.rounding import whole_couples
 from services.matching.engine.solving.solution import CANCELLED, GAP, OPTIMAL, TIME, Best, Solution
@@ -101,7 +101,7 @@ def solve(
     size = pairs.size
     waiting = np.ones(size, dtype=np.bool_) if waiting is None else waiting
     forced = none() if forced is None else forced
-    check(size, places=places, waiting=waiting, forced=forced)
+    check_request(size, places=places, waiting=waiting, forced=forced)
     forced = joined(forced)  # in order
     taken = degrees(forced, size)
     run = _Run(

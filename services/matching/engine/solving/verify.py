@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.matching.engine.solving.certificate import NOBODY, Certificate, least_alone, most_value
+from services.matching.engine.solving.couples import worth
 from services.matching.engine.solving.pairs import DEAREST, Edges, Millionths, Pairs
 
 
@@ -62,7 +63,7 @@ def check(
     given = sum(must.values())
     return Verdict(
         tuple(faults),
-        value=sum(couples.w.tolist()),
+        value=worth(couples),
         unmatched=unmatched,
         unmatched_bound=least_alone(certificate, places=left, waiting=waits),
         upper_bound=most_value(certificate, places=left, waiting=waits, unmatched=unmatched) + given,
